@@ -1,0 +1,3 @@
+package main
+
+func faceCommands() []command { return nil }

@@ -1,0 +1,3 @@
+package main
+
+func sealCommands() []command { return nil }

@@ -1,0 +1,3 @@
+package main
+
+func stateCommands() []command { return nil }
