@@ -1,0 +1,161 @@
+package configs
+
+import (
+	"strings"
+	"time"
+	"unicode"
+)
+
+// checkGate holds every rule of a gate's file.
+func checkGate(c *Gate, d *document) {
+	d.version(c.Version)
+	checkPlace(c.Gate, d)
+	d.filled("paths.state", c.Paths.State)
+	d.filled("paths.identity", c.Paths.Identity)
+	d.socket("paths.control", c.Paths.Control)
+	d.loopback("status.listen", c.Status.Listen)
+	d.filled("models.dir", c.Models.Dir)
+	d.filled("models.manifest", c.Models.Manifest)
+	oneOfNumbers(d, "models.fmr", c.Models.FMR, 1e-3, 1e-4, 1e-5, 1e-6)
+	d.oneOf("models.liveness", c.Models.Liveness, "enforce", "observe")
+	d.filled("vision.program", c.Vision.Program)
+	checkCamera("cameras.document", c.Cameras.Document, d)
+	checkCamera("cameras.face", c.Cameras.Face, d)
+	if s := c.Cameras.Face.Source; s != "" && s == c.Cameras.Document.Source {
+		d.fault("cameras.face.source", "is the document camera too", "each camera has a device of its own")
+	}
+	checkTurnstile(c.Turnstile, d)
+	checkWiring(c.Gate.Direction, c.Turnstile, d)
+	d.filled("trust.dir", c.Trust.Dir)
+	d.link("hq.broker", c.HQ.Broker, true, "tcp", "ssl")
+	d.filled("hq.bundle", c.HQ.Bundle)
+	checkFingerprint("hq.fingerprint", c.HQ.Fingerprint, d)
+	between(d, "policy.cache_max_age", c.Policy.CacheMaxAge, time.Second, 72*time.Hour)
+	between(d, "policy.capture_timeout", c.Policy.CaptureTimeout, time.Second, time.Minute)
+	between(d, "policy.face_timeout", c.Policy.FaceTimeout, time.Second, 30*time.Second)
+	between(d, "policy.referral_hold", c.Policy.ReferralHold, time.Second, time.Minute)
+}
+
+func checkPlace(p Place, d *document) {
+	d.word("gate.id", p.ID, 32, func(r rune) bool {
+		return r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z'
+	}, "1 to 32 of a-z, 0-9 and -, such as lane-1")
+	d.word("gate.crossing", p.Crossing, 8, func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z'
+	}, "1 to 8 of A-Z and 0-9, as the passes name it, such as HNG1")
+	d.word("gate.lane", p.Lane, 8, func(r rune) bool {
+		return r == '-' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
+	}, "1 to 8 letters and digits, such as \"1\"")
+	d.oneOf("gate.direction", p.Direction, "entry", "exit")
+}
+
+func checkCamera(path string, c Camera, d *document) {
+	source := path + ".source"
+	switch {
+	case strings.Contains(c.Source, "://"):
+		d.link(source, c.Source, false, "http", "https", "rtsp")
+	case strings.HasPrefix(c.Source, "/dev/video"):
+		d.fault(source, "names a device by a number that changes at every start", "use its link below /dev/v4l/by-path")
+	default:
+		d.filled(source, c.Source)
+	}
+	between(d, path+".width", c.Width, 320, 3840)
+	between(d, path+".height", c.Height, 240, 2160)
+	between(d, path+".fps", c.FPS, 1, 60)
+	between(d, path+".threads", c.Threads, 1, 8)
+}
+
+func checkTurnstile(t Turnstile, d *document) {
+	d.oneOf("turnstile.driver", t.Driver, "modbusio")
+	if strings.HasPrefix(t.Port, "/dev/ttyUSB") || strings.HasPrefix(t.Port, "/dev/ttyACM") {
+		d.fault("turnstile.port", "names a device by a number that changes when it is plugged in again",
+			"use its link below /dev/serial/by-path, or one that a udev rule makes")
+	} else {
+		d.filled("turnstile.port", t.Port)
+	}
+	oneOfNumbers(d, "turnstile.baud", t.Baud, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+	between(d, "turnstile.unit", t.Unit, 1, 255)
+	d.oneOf("turnstile.profile", t.Profile, "waveshare", "lc", "hw584", "fc06")
+	between(d, "turnstile.pulse", t.Pulse, 100*time.Millisecond, time.Second)
+	between(d, "turnstile.passage_wait", t.PassageWait, time.Second, time.Minute)
+	between(d, "turnstile.poll", t.Poll, 5*time.Millisecond, 50*time.Millisecond)
+}
+
+// channel is one contact or relay of the board.
+type channel struct {
+	name   string
+	number int
+	must   string // why the gate cannot work without it; empty where it can
+}
+
+// checkWiring holds that what the gate cannot work without is wired, and that
+// no two parts share a channel.
+func checkWiring(direction string, t Turnstile, d *document) {
+	const ours = "it is this gate's direction"
+	need := func(dir string) string {
+		if dir == direction {
+			return ours
+		}
+		return ""
+	}
+	in, out := t.Inputs, t.Outputs
+	checkChannels("turnstile.inputs", []channel{
+		{"pass_entry", in.PassEntry, need("entry")},
+		{"pass_exit", in.PassExit, need("exit")},
+		{"ready", in.Ready, ""},
+		{"door_closed", in.DoorClosed, ""},
+		{"obstruction", in.Obstruction, ""},
+		{"tamper", in.Tamper, ""},
+		{"emergency", in.Emergency, "the gate must see a fire alarm"},
+		{"mains", in.Mains, ""},
+		{"presence", in.Presence, ""},
+	}, d)
+	checkChannels("turnstile.outputs", []channel{
+		{"unlock_entry", out.UnlockEntry, need("entry")},
+		{"unlock_exit", out.UnlockExit, need("exit")},
+		{"stop", out.Stop, ""},
+		{"green", out.Green, ""},
+		{"red", out.Red, ""},
+		{"buzzer", out.Buzzer, ""},
+	}, d)
+}
+
+func checkChannels(path string, list []channel, d *document) {
+	const most = 63
+	taken := map[int]string{}
+	for _, c := range list {
+		sub := path + "." + c.name
+		if c.number == NotWired {
+			if c.must != "" {
+				d.fault(sub, "is not wired", c.must)
+			}
+			continue
+		}
+		between(d, sub, c.number, 0, most)
+		if other, ok := taken[c.number]; ok && !d.broken(sub) {
+			d.fault(sub, "is the channel of "+other+" too", "each has a channel of its own; -1 where it is not wired")
+			continue
+		}
+		taken[c.number] = c.name
+	}
+}
+
+// checkFingerprint demands 64 hex digits that somebody has filled in.
+func checkFingerprint(path, value string, d *document) {
+	if !d.filled(path, value) {
+		return
+	}
+	digits := Fingerprint(value)
+	switch {
+	case len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "":
+		d.fault(path, "is not a fingerprint", "64 hex digits, as \"hqd\" shows them; spaces and colons between them are allowed")
+	case strings.Trim(digits, "0") == "":
+		d.fault(path, "is still the placeholder", "compare with headquarters and write its root key's fingerprint here")
+	}
+}
+
+// Fingerprint returns a fingerprint without the spaces and colons that help
+// people to compare it, in lower case.
+func Fingerprint(shown string) string {
+	return strings.ToLower(strings.NewReplacer(" ", "", ":", "", "\t", "").Replace(shown))
+}

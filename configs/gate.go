@@ -1,0 +1,169 @@
+package configs
+
+import "time"
+
+// Gate is the one local file of a gate: its devices, its place, its paths.
+// Relative paths are taken from the working directory of the process.
+type Gate struct {
+	Version   int       `yaml:"version"` // 1
+	Gate      Place     `yaml:"gate"`
+	Simulated bool      `yaml:"simulated"` // marks every record; set by the simulator only
+	Paths     Paths     `yaml:"paths"`
+	Status    Status    `yaml:"status"`
+	Models    ModelUse  `yaml:"models"`
+	Vision    Vision    `yaml:"vision"`
+	Cameras   Cameras   `yaml:"cameras"`
+	Turnstile Turnstile `yaml:"turnstile"`
+	Trust     Trust     `yaml:"trust"`
+	HQ        Link      `yaml:"hq"`
+	Policy    Policy    `yaml:"policy"`
+}
+
+// Place says which gate this is and where it stands.
+type Place struct {
+	ID        string `yaml:"id"`        // lower-case letters, digits and dashes; part of every topic
+	Crossing  string `yaml:"crossing"`  // code of the crossing as passes name it, such as HNG1
+	Lane      string `yaml:"lane"`      // the lane's name at the crossing
+	Direction string `yaml:"direction"` // entry or exit
+}
+
+// Paths names the places where the gate keeps what is its own.
+type Paths struct {
+	State    string `yaml:"state"`    // folder of the databases and day keys
+	Identity string `yaml:"identity"` // folder of the gate's keys
+	Control  string `yaml:"control"`  // UNIX socket for the technician's tool
+}
+
+// Status is the local status page.
+type Status struct {
+	Listen string `yaml:"listen"` // loopback host:port; port 0 lets the system choose
+}
+
+// ModelUse says which models the gate works with and how strictly.
+type ModelUse struct {
+	Dir      string  `yaml:"dir"`      // folder of the model files
+	Manifest string  `yaml:"manifest"` // file that names them with their hashes
+	FMR      float64 `yaml:"fmr"`      // false match rate of the threshold: 1e-3, 1e-4, 1e-5 or 1e-6
+	Liveness string  `yaml:"liveness"` // enforce, or observe (recorded, not decisive)
+}
+
+// Vision is the program that works the cameras.
+type Vision struct {
+	Program string `yaml:"program"` // a path, or a name beside the running program or on PATH
+}
+
+// Cameras are the gate's two cameras.
+type Cameras struct {
+	Document Camera `yaml:"document"`
+	Face     Camera `yaml:"face"`
+}
+
+// Camera is one camera and what is asked of it.
+type Camera struct {
+	Source  string  `yaml:"source"`  // device path, http(s) or rtsp URL, image file or folder
+	Width   int     `yaml:"width"`   // pixels, 320 to 3840
+	Height  int     `yaml:"height"`  // pixels, 240 to 2160
+	FPS     float64 `yaml:"fps"`     // frames per second, 1 to 60
+	Threads int     `yaml:"threads"` // threads of its worker, 1 to 8
+}
+
+// Turnstile is the device that lets one person through.
+type Turnstile struct {
+	Driver      string        `yaml:"driver"`       // modbusio
+	Port        string        `yaml:"port"`         // serial device, by a path that does not change
+	Baud        int           `yaml:"baud"`         // one of the standard rates, 9600 to 921600
+	Unit        int           `yaml:"unit"`         // Modbus unit, 1 to 255
+	Profile     string        `yaml:"profile"`      // waveshare, lc, hw584 or fc06
+	Pulse       time.Duration `yaml:"pulse"`        // length of an unlock pulse, 100 ms to 1 s
+	PassageWait time.Duration `yaml:"passage_wait"` // how long a grant lives unused, 1 s to 60 s
+	Poll        time.Duration `yaml:"poll"`         // time between two looks at the inputs, 5 ms to 50 ms
+	Inputs      Inputs        `yaml:"inputs"`
+	Outputs     Outputs       `yaml:"outputs"`
+}
+
+// NotWired is the channel number of a contact that this gate does not have.
+const NotWired = -1
+
+// Inputs are the board's input channels, counted from 0; NotWired where the
+// gate has no such contact.
+type Inputs struct {
+	PassEntry   int `yaml:"pass_entry"`
+	PassExit    int `yaml:"pass_exit"`
+	Ready       int `yaml:"ready"`
+	DoorClosed  int `yaml:"door_closed"`
+	Obstruction int `yaml:"obstruction"`
+	Tamper      int `yaml:"tamper"`
+	Emergency   int `yaml:"emergency"`
+	Mains       int `yaml:"mains"`
+	Presence    int `yaml:"presence"`
+}
+
+// Outputs are the board's output channels, counted from 0; NotWired where the
+// gate has no such part.
+type Outputs struct {
+	UnlockEntry int `yaml:"unlock_entry"`
+	UnlockExit  int `yaml:"unlock_exit"`
+	Stop        int `yaml:"stop"`
+	Green       int `yaml:"green"`
+	Red         int `yaml:"red"`
+	Buzzer      int `yaml:"buzzer"`
+}
+
+// Trust says whose seals on passes the gate believes.
+type Trust struct {
+	Dir string `yaml:"dir"` // folder of signer and authority certificates
+	Pin bool   `yaml:"pin"` // trust each certificate as a signer itself
+}
+
+// Link is the way to headquarters.
+type Link struct {
+	Broker      string `yaml:"broker"`      // tcp://host:port or ssl://host:port
+	Bundle      string `yaml:"bundle"`      // headquarters' public keys, signed by its root
+	Fingerprint string `yaml:"fingerprint"` // SHA-256 of the root key: 64 hex digits, spaces allowed
+}
+
+// Policy is where this gate is stricter than the signed policy.
+type Policy struct {
+	CacheMaxAge    time.Duration `yaml:"cache_max_age"`   // 1 s to 72 h
+	CaptureTimeout time.Duration `yaml:"capture_timeout"` // 1 s to 60 s
+	FaceTimeout    time.Duration `yaml:"face_timeout"`    // 1 s to 30 s
+	ReferralHold   time.Duration `yaml:"referral_hold"`   // 1 s to 60 s
+}
+
+// DefaultGate returns what a gate's file need not say. What only the station
+// can know (place, cameras, port, fingerprint) is empty.
+func DefaultGate() Gate {
+	camera := Camera{Width: 1280, Height: 720, FPS: 25, Threads: 1}
+	return Gate{
+		Paths: Paths{
+			State:    "/var/lib/bordergate",
+			Identity: "/var/lib/bordergate/identity",
+			Control:  "/run/bordergate/gated.sock",
+		},
+		Status:  Status{Listen: "127.0.0.1:7080"},
+		Models:  ModelUse{Dir: "models", Manifest: "configs/models.yaml", FMR: 1e-4, Liveness: "enforce"},
+		Vision:  Vision{Program: "gatevision"},
+		Cameras: Cameras{Document: camera, Face: camera},
+		Turnstile: Turnstile{
+			Driver: "modbusio", Baud: 115200, Unit: 1, Profile: "waveshare",
+			Pulse: 300 * time.Millisecond, PassageWait: 8 * time.Second, Poll: 20 * time.Millisecond,
+			Inputs: Inputs{
+				PassEntry: 0, PassExit: 1, Ready: 2, DoorClosed: 3, Obstruction: 4,
+				Tamper: 5, Emergency: 6, Mains: 7, Presence: 8,
+			},
+			Outputs: Outputs{UnlockEntry: 0, UnlockExit: 1, Stop: 2, Green: 3, Red: 4, Buzzer: 5},
+		},
+		Trust: Trust{Dir: "/etc/bordergate/trust"},
+		HQ:    Link{Bundle: "/etc/bordergate/hq.json"},
+		Policy: Policy{
+			CacheMaxAge: 72 * time.Hour, CaptureTimeout: 15 * time.Second,
+			FaceTimeout: 6 * time.Second, ReferralHold: 10 * time.Second,
+		},
+	}
+}
+
+// LoadGate reads a gate's file. Either the faults are empty and the
+// configuration is complete and within all bounds, or it is nil.
+func LoadGate(path string) (*Gate, Faults) {
+	return load(path, DefaultGate(), checkGate)
+}
