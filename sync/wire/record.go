@@ -56,7 +56,7 @@ const (
 	MaxGateID = 40
 	MaxKind   = 32
 	MaxPublic = 32 << 10
-	MaxSealed = 192 << 10
+	MaxSealed = 96 << 10 // so that the largest record still fits a message
 )
 
 const recordVersion = 1
