@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ErrModelMissing means that a file of the manifest is not in its folder.
@@ -54,7 +55,7 @@ func (f Model) Check(dir string) error {
 	if _, err := io.Copy(sum, io.LimitReader(file, f.Bytes+1)); err != nil {
 		return fmt.Errorf("check model %s: read %s: %w", f.Name, path, err)
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != f.SHA256 {
+	if got := hex.EncodeToString(sum.Sum(nil)); !strings.EqualFold(got, f.SHA256) {
 		return fmt.Errorf("check model %s: %w: %s has SHA-256 %s, the manifest has %s "+
 			"(remove the file and run \"make models\"; a station that brings its own model names it in its own manifest)",
 			f.Name, ErrModelHash, path, got, f.SHA256)

@@ -119,7 +119,7 @@ func (d *document) syntax(err error) {
 	}
 	d.add(Fault{
 		Line: max(line, 1), Message: "is not YAML: " + message,
-		Hint: "look at this line and the one before: indentation by spaces, a space after each colon, quotes in pairs",
+		Hint: "look at this line and its neighbours: indentation by spaces, a space after each colon, quotes in pairs",
 	})
 }
 
@@ -174,3 +174,6 @@ func (d *document) sorted() Faults {
 func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
+
+// String returns the place as line:column.
+func (p place) String() string { return fmt.Sprintf("%d:%d", p.line, p.column) }
