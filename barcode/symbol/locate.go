@@ -1,0 +1,139 @@
+package symbol
+
+import (
+	"image"
+	"slices"
+)
+
+const (
+	block   = 16 // pixels a side
+	maxFind = 2  // areas returned by locate
+)
+
+// locate returns the areas of a frame that most look like a matrix code:
+// blocks with strong edges both ways, which print and texture have less of.
+// The best comes first; none is found in a plain frame.
+func locate(l Luma) []image.Rectangle {
+	bw, bh := l.W/block, l.H/block
+	if bw < 3 || bh < 3 {
+		return nil
+	}
+	score := smoothBlocks(blockScores(l, bw, bh), bw, bh)
+	top := slices.Max(score)
+	const plain = 6 // grey levels a step: less is noise
+	if top < plain {
+		return nil
+	}
+	type area struct {
+		rect  image.Rectangle
+		score int
+	}
+	var areas []area
+	queue := make([]int, 0, len(score))
+	for i := range score {
+		if score[i]*2 < top {
+			continue
+		}
+		// Collect the connected blocks, emptying them on the way.
+		rect, sum := image.Rectangle{}, 0
+		queue = append(queue[:0], i)
+		for len(queue) > 0 {
+			j := queue[len(queue)-1]
+			queue = queue[:len(queue)-1]
+			if score[j]*2 < top {
+				continue
+			}
+			x, y := j%bw, j/bw
+			sum += score[j]
+			score[j] = 0
+			rect = rect.Union(image.Rect(x, y, x+1, y+1))
+			queue = appendNeighbours(queue, j, bw, bh)
+		}
+		// A code stands as a square, print and edges as lines.
+		if long, short := max(rect.Dx(), rect.Dy()), min(rect.Dx(), rect.Dy()); long <= 3*short {
+			areas = append(areas, area{rect, sum})
+		}
+	}
+	slices.SortStableFunc(areas, func(a, b area) int { return b.score - a.score })
+	var out []image.Rectangle
+	for _, a := range areas[:min(len(areas), maxFind)] {
+		r := image.Rect(a.rect.Min.X*block, a.rect.Min.Y*block, a.rect.Max.X*block, a.rect.Max.Y*block)
+		out = append(out, grow(r, l))
+	}
+	return out
+}
+
+func appendNeighbours(queue []int, i, bw, bh int) []int {
+	x, y := i%bw, i/bw
+	if x > 0 {
+		queue = append(queue, i-1)
+	}
+	if x < bw-1 {
+		queue = append(queue, i+1)
+	}
+	if y > 0 {
+		queue = append(queue, i-bw)
+	}
+	if y < bh-1 {
+		queue = append(queue, i+bw)
+	}
+	return queue
+}
+
+// blockScores is, per block, the smaller of the mean edge heights along sampled
+// rows and columns.
+func blockScores(l Luma, bw, bh int) []int {
+	const step, reach = 4, 2
+	out := make([]int, bw*bh)
+	for by := range bh {
+		for bx := range bw {
+			base := by*block*l.Stride + bx*block
+			var across, down int
+			for i := 1; i < block; i += step {
+				row := l.Pix[base+i*l.Stride:][:block]
+				for x := reach; x < block; x++ {
+					across += distance(row[x], row[x-reach])
+				}
+				for y := reach; y < block; y++ {
+					at := base + i + y*l.Stride
+					down += distance(l.Pix[at], l.Pix[at-reach*l.Stride])
+				}
+			}
+			out[by*bw+bx] = min(across, down) / (block / step * (block - reach))
+		}
+	}
+	return out
+}
+
+// smoothBlocks averages over 3 by 3 blocks, so that a code's areas of one
+// colour do not tear it apart.
+func smoothBlocks(in []int, bw, bh int) []int {
+	out := make([]int, len(in))
+	for y := range bh {
+		for x := range bw {
+			sum, n := 0, 0
+			for yy := max(y-1, 0); yy <= min(y+1, bh-1); yy++ {
+				for xx := max(x-1, 0); xx <= min(x+1, bw-1); xx++ {
+					sum += in[yy*bw+xx]
+					n++
+				}
+			}
+			out[y*bw+x] = sum / n
+		}
+	}
+	return out
+}
+
+func distance(a, b byte) int {
+	if a > b {
+		return int(a - b)
+	}
+	return int(b - a)
+}
+
+// grow widens an area for what moved, what was missed at the rim and the quiet
+// zone, within the frame.
+func grow(r image.Rectangle, l Luma) image.Rectangle {
+	margin := 2*block + max(r.Dx(), r.Dy())/8
+	return r.Inset(-margin).Intersect(image.Rect(0, 0, l.W, l.H))
+}
