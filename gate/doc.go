@@ -1,0 +1,23 @@
+// Package gate is the domain: one traveller after another through one lane.
+//
+// What it guarantees:
+//
+//   - The turnstile is granted only by a Lane, only after the pure function
+//     Decide said so over everything that is known, and only after the record
+//     of that decision is durable. Deny overrides allow; an input that is
+//     unknown, stale or missing is a denial with a reason.
+//   - The account is looked up again at the last moment before the grant; a
+//     change that arrives before the grant withholds it, one that arrives
+//     before the passage has started revokes it.
+//   - One grant is in flight at most, it is never sent twice, it dies after
+//     its time, and it is closed by a sensor, never by the command.
+//   - Every state has a time limit, and every input is defined in every state
+//     (see table.go); a start or a crash leaves no grant pending.
+//   - An emergency is left only by the hardware's own reset and an officer's
+//     sign-off; the Lane has no command that ends it.
+//
+// A Lane is one goroutine over one machine. It does no I/O of its own: what it
+// needs are the small interfaces of ports.go, none of which may block it, and
+// what happens reaches it as an Input. Times are CLOCK_MONOTONIC nanoseconds
+// handed in with each input, so that a run can be replayed.
+package gate

@@ -1,0 +1,110 @@
+package gate
+
+// Input is one thing that happened, as the Lane is told of it. Only the
+// functions below make one.
+type Input struct {
+	kind    input
+	At      int64 // CLOCK_MONOTONIC ns
+	level   Level
+	up      bool
+	camera  Camera
+	payload []byte
+	frameAt int64
+	session uint32
+	face    Face
+	tx      TxID
+	entry   string
+	account string
+	mode    Mode
+}
+
+// Camera names a camera of the lane.
+type Camera uint8
+
+// The cameras of a lane.
+const (
+	DocumentCamera Camera = iota + 1
+	FaceCamera
+)
+
+// safety reports whether the input must reach the machine however full the
+// queue is.
+func (in Input) safety() bool { return in.kind != inFace && in.kind != inSymbol }
+
+// Start ends the closed state in which every lane begins.
+func Start(at int64) Input { return Input{kind: inStart, At: at} }
+
+// Presence tells that somebody stands before the gate, or nobody does.
+func Presence(at int64, l Level) Input { return Input{kind: inPresence, At: at, level: l} }
+
+// Obstruction tells that something is between the leaves, or nothing is.
+func Obstruction(at int64, l Level) Input { return Input{kind: inObstruction, At: at, level: l} }
+
+// EmergencyInput tells the level of the emergency circuit.
+func EmergencyInput(at int64, l Level) Input { return Input{kind: inEmergency, At: at, level: l} }
+
+// Symbol is the payload of a code read from the frame taken at frameAt.
+func Symbol(at int64, session uint32, frameAt int64, payload []byte) Input {
+	return Input{kind: inSymbol, At: at, session: session, frameAt: frameAt, payload: payload}
+}
+
+// FaceSeen is an analysed frame of the face camera.
+func FaceSeen(at int64, session uint32, f Face) Input {
+	return Input{kind: inFace, At: at, session: session, face: f}
+}
+
+// CameraUp tells that a camera's worker delivers frames, or does not.
+func CameraUp(at int64, c Camera, up bool) Input {
+	return Input{kind: inEyes, At: at, camera: c, up: up}
+}
+
+// TurnstileUp tells that the turnstile is online and inert, or is not.
+func TurnstileUp(at int64, up bool) Input { return Input{kind: inTurnstile, At: at, up: up} }
+
+// GrantAccepted tells that the turnstile acts on the grant.
+func GrantAccepted(at int64, id TxID) Input { return Input{kind: inGrantAccepted, At: at, tx: id} }
+
+// GrantFailed tells that the turnstile has not and will not act on the grant.
+func GrantFailed(at int64, id TxID) Input { return Input{kind: inGrantFailed, At: at, tx: id} }
+
+// PassageStarted tells that a person has stepped between the leaves.
+func PassageStarted(at int64, id TxID) Input { return Input{kind: inPassageStarted, At: at, tx: id} }
+
+// PassageCompleted tells that a sensor or counter has seen the person through.
+func PassageCompleted(at int64, id TxID) Input {
+	return Input{kind: inPassageCompleted, At: at, tx: id}
+}
+
+// PassageTimeout tells that the grant has died unused.
+func PassageTimeout(at int64, id TxID) Input { return Input{kind: inPassageTimeout, At: at, tx: id} }
+
+// SecondPassage tells that another person followed on one grant.
+func SecondPassage(at int64) Input { return Input{kind: inSecondPassage, At: at} }
+
+// ReversePassage tells that somebody came through against the direction.
+func ReversePassage(at int64) Input { return Input{kind: inReverse, At: at} }
+
+// ForcedPassage tells that somebody came through without a grant.
+func ForcedPassage(at int64) Input { return Input{kind: inForced, At: at} }
+
+// AccountChanged tells that an account, or with an empty name any of them, may
+// have changed.
+func AccountChanged(at int64, account string) Input {
+	return Input{kind: inAccount, At: at, account: account}
+}
+
+// SetMode orders a mode.
+func SetMode(at int64, m Mode) Input { return Input{kind: inMode, At: at, mode: m} }
+
+// SignOff is an officer's word that the lane is safe after an emergency. The
+// caller has verified who says it.
+func SignOff(at int64) Input { return Input{kind: inSignOff, At: at} }
+
+// recorded tells that an entry is durable, or never will be.
+func recorded(at int64, tx TxID, entry string, err error) Input {
+	in := Input{kind: inRecorded, At: at, tx: tx, entry: entry}
+	if err != nil {
+		in.kind = inRecordFailed
+	}
+	return in
+}

@@ -1,0 +1,146 @@
+package gate
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Options is what a Lane is made of. Every port is required.
+type Options struct {
+	Policy Policy
+	Times  Times
+	// Mode is the mode in which the lane starts.
+	Mode Mode
+
+	Passes    Passes
+	Accounts  Accounts
+	Matcher   Matcher
+	Recorder  Recorder
+	Turnstile Turnstile
+	Eyes      Eyes
+	Screen    Screen
+	Clock     Clock
+
+	// Mono reads CLOCK_MONOTONIC, ns.
+	Mono func() int64
+	// NewID makes a transaction's id; random when nil.
+	NewID func() TxID
+	// Beat is called after each completed turn of the loop, at least once a
+	// second: the proof of work for a watchdog. May be nil.
+	Beat func()
+}
+
+func (o *Options) check() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Matcher": o.Matcher == nil,
+		"Recorder": o.Recorder == nil, "Turnstile": o.Turnstile == nil, "Eyes": o.Eyes == nil,
+		"Screen": o.Screen == nil, "Clock": o.Clock == nil, "Mono": o.Mono == nil,
+	} {
+		if missing {
+			errs = append(errs, fmt.Errorf("lane option %s is missing", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// queued bounds the inputs on their way to the loop. Faces and symbols beyond
+// it are dropped, the camera sends newer ones; anything else waits.
+const queued = 1024
+
+// Lane is the one event loop of a gate. It starts closed; a Start input opens
+// it.
+type Lane struct {
+	o    Options
+	in   chan Input
+	done chan struct{}
+	m    *machine
+}
+
+// NewLane checks the options and makes a closed lane. Nothing runs before
+// Serve.
+func NewLane(o Options) (*Lane, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.NewID == nil {
+		o.NewID = func() (id TxID) {
+			_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the process instead
+			return id
+		}
+	}
+	if o.Mode == 0 {
+		o.Mode = ModeNormal
+	}
+	l := &Lane{o: o, in: make(chan Input, queued), done: make(chan struct{})}
+	// The machine posts the fate of its own records from other goroutines.
+	l.m = newMachine(o, l.Post)
+	return l, nil
+}
+
+// Post hands an input to the lane. It may be called from any goroutine but the
+// lane's own ports while they are being called. A face or symbol that finds
+// the queue full is dropped; any other input waits for a place or for the
+// lane's end.
+func (l *Lane) Post(in Input) {
+	if in.safety() {
+		select {
+		case l.in <- in:
+		case <-l.done:
+		}
+		return
+	}
+	select {
+	case l.in <- in:
+	default:
+	}
+}
+
+// Serve runs the lane until ctx ends. It withdraws a grant that is pending
+// then. It may be called once.
+func (l *Lane) Serve(ctx context.Context) error {
+	defer close(l.done)
+	beat := time.NewTicker(time.Second / 2)
+	defer beat.Stop()
+	wake := time.NewTimer(time.Hour)
+	defer wake.Stop()
+	l.m.show(false)
+	for {
+		if in, late := l.m.timeout(l.o.Mono()); late {
+			l.m.step(in)
+		}
+		wake.Reset(l.untilDeadline())
+		select {
+		case <-ctx.Done():
+			l.stop()
+			return ctx.Err()
+		case in := <-l.in:
+			l.m.step(in)
+		case <-wake.C:
+		case <-beat.C:
+		}
+		if l.o.Beat != nil {
+			l.o.Beat()
+		}
+	}
+}
+
+func (l *Lane) untilDeadline() time.Duration {
+	if l.m.deadline == 0 {
+		return time.Hour
+	}
+	return max(0, time.Duration(l.m.deadline-l.o.Mono()))
+}
+
+// stop leaves no grant pending.
+func (l *Lane) stop() {
+	if t := l.m.tx; t != nil {
+		if t.granted {
+			l.o.Turnstile.Revoke(t.id)
+		}
+		l.o.Eyes.Stop()
+	}
+}

@@ -1,0 +1,337 @@
+package gate
+
+import (
+	"bytes"
+	"maps"
+
+	"bordergate/gate/reason"
+)
+
+// The steps of a transaction, in the order in which they mostly come.
+const (
+	StepPresence         = "presence"
+	StepSymbolInView     = "symbol_in_view"
+	StepSymbolDecoded    = "symbol_decoded"
+	StepSealVerified     = "seal_verified"
+	StepAccount          = "account_looked_up"
+	StepFirstFace        = "first_face"
+	StepFirstUsable      = "first_usable_face"
+	StepLiveness         = "liveness_decided"
+	StepMatch            = "match_decided"
+	StepVerdict          = "verdict"
+	StepJournaled        = "journaled"
+	StepGrantSent        = "grant_sent"
+	StepGateMoving       = "gate_moving"
+	StepPassageStarted   = "passage_started"
+	StepPassageCompleted = "passage_completed"
+	StepReady            = "ready"
+)
+
+// maxFaces bounds what a transaction keeps of the face camera; the newest are
+// kept.
+const maxFaces = 48
+
+// maxSymbols bounds how many different codes one traveller may show.
+const maxSymbols = 16
+
+// transaction is one traveller's way, from presence to an empty lane.
+type transaction struct {
+	id      TxID
+	session uint32
+	begun   int64
+	steps   map[string]int64
+	read    bool
+	claim   Claim
+	symbols [][]byte
+	faces   []Face
+	count   FaceCount
+	hint    string
+	account Account
+	match   Match
+	verdict Verdict
+	marks   []reason.Reason
+	granted bool
+	waiting bool // for missed suspensions
+}
+
+func (t *transaction) step(name string, at int64) {
+	if _, done := t.steps[name]; !done {
+		t.steps[name] = (at - t.begun) / 1000
+	}
+}
+
+// machine is the lane without its loop: step takes one input at a time.
+type machine struct {
+	o     Options
+	table [stateCount]row
+	post  func(Input)
+
+	state    State
+	since    int64
+	deadline int64 // 0: none
+	mode     Mode
+	cause    string
+
+	presence, obstruction, emergency Level
+	turnstile, faceCam, docCam       bool
+	journal                          bool
+
+	session uint32
+	tx      *transaction
+}
+
+func newMachine(o Options, post func(Input)) *machine {
+	return &machine{o: o, table: newTable(), post: post, mode: o.Mode, journal: true, cause: "starting"}
+}
+
+// step takes one input: levels are noted whatever the state, then the table
+// answers, then the lane settles.
+func (m *machine) step(in Input) {
+	m.note(in)
+	next := m.table[m.state][in.kind](m, in)
+	for hops := 0; next != m.state && hops < int(stateCount); hops++ {
+		m.enter(next, in.At)
+		next = m.settle(in)
+	}
+}
+
+// note keeps the levels: they are facts in every state.
+func (m *machine) note(in Input) {
+	switch in.kind {
+	case inPresence:
+		m.presence = in.level
+	case inObstruction:
+		m.obstruction = in.level
+	case inEmergency:
+		m.emergency = in.level
+	case inTurnstile:
+		m.turnstile = in.up
+		if !in.up {
+			// What a lost board said last is not known any more.
+			m.presence, m.obstruction = Unknown, Unknown
+		}
+	case inRecordFailed:
+		m.journal = false
+	case inEyes:
+		if in.camera == FaceCamera {
+			m.faceCam = in.up
+		} else {
+			m.docCam = in.up
+		}
+	}
+}
+
+func (m *machine) enter(s State, at int64) {
+	m.state, m.since, m.deadline = s, at, 0
+	if l := s.limit(m.o.Times); l > 0 {
+		m.deadline = at + l.Nanoseconds()
+	}
+	m.show(false)
+}
+
+// settle leaves at once a state whose reason to stay is gone already.
+func (m *machine) settle(in Input) State {
+	switch m.state {
+	case SelfTest:
+		return testDone(m, in)
+	case Ready:
+		return m.ready(in)
+	case Clearing:
+		return clearedIfOff(m, in)
+	case Blocked:
+		return unblockIfOff(m, in)
+	default:
+		return m.state
+	}
+}
+
+// ready is where every way leads back to; it serves only if all is well.
+func (m *machine) ready(in Input) State {
+	switch {
+	case m.emergency == On:
+		return Emergency
+	case m.mode == ModeMaintenance:
+		return m.stop(Maintenance, "maintenance")
+	case m.mode != ModeNormal:
+		return m.stop(Closed, "mode_closed")
+	case !m.journal:
+		return m.stop(OutOfService, reason.JournalFault.String())
+	case !m.turnstile || m.emergency != Off:
+		return m.stop(OutOfService, "turnstile")
+	case m.obstruction != Off:
+		return m.stop(Blocked, reason.Obstruction.String())
+	case m.presence == On:
+		return begin(m, in)
+	default:
+		m.cause = ""
+		return Ready
+	}
+}
+
+func (m *machine) stop(s State, cause string) State {
+	m.cause = cause
+	return s
+}
+
+// timeout is the input of a state that has lasted too long, if it has.
+func (m *machine) timeout(now int64) (Input, bool) {
+	if m.deadline == 0 || now < m.deadline {
+		return Input{}, false
+	}
+	m.deadline = 0
+	return Input{kind: inTimeout, At: now}, true
+}
+
+func (m *machine) show(finished bool) {
+	v := View{State: m.state, Mode: m.mode, Cause: m.cause, Since: m.since, Finished: finished}
+	if t := m.tx; t != nil {
+		v.Tx, v.Steps, v.Granted = t.id, maps.Clone(t.steps), t.granted
+		v.Outcome, v.Reasons = t.verdict.Outcome, t.verdict.Reasons
+		v.Hint = t.hint
+	}
+	m.o.Screen.Show(v)
+}
+
+// record hands an entry to the journal; its fate comes back as an input.
+func (m *machine) record(e Entry) {
+	tx, kind := e.Tx, e.Kind
+	e.Public.Mode = m.mode.String()
+	e.Public.Direction = m.o.Policy.Direction.String()
+	m.o.Recorder.Record(e, func(err error) { m.post(recorded(m.o.Mono(), tx, kind, err)) })
+}
+
+// alarm records a safety or security event; it never changes the state.
+func (m *machine) alarm(at int64, r reason.Reason) {
+	e := Entry{Kind: EntryAlarm, Alarm: true, At: at, Public: Public{Reasons: []reason.Reason{r}, State: m.state.String()}}
+	if m.tx != nil {
+		e.Tx = m.tx.id
+		m.tx.marks = reason.Add(m.tx.marks, r)
+	}
+	m.record(e)
+}
+
+func (m *machine) evidence(final bool) Evidence {
+	now, trust, floor := m.o.Clock.Wall()
+	e := Evidence{
+		Now: now, Clock: trust, Floor: floor,
+		Mode: m.mode, Emergency: m.emergency, Obstruction: m.obstruction,
+		Turnstile: m.turnstile, Journal: m.journal, CatchingUp: m.o.Accounts.CatchingUp(),
+		FaceCamera: m.faceCam,
+	}
+	t := m.tx
+	e.Read, e.Claim, e.Faces = t.read, t.claim, t.count
+	if t.read && t.claim.Fault == 0 {
+		t.account = m.o.Accounts.Look(t.claim.Pass.Account)
+		if len(t.account.Reference) > 0 {
+			t.match = m.o.Matcher.Match(t.faces, t.account.Model, t.account.Reference, final)
+		}
+		e.Account, e.Match = t.account, t.match
+	}
+	return e
+}
+
+// decided reports whether waiting for more faces could change anything.
+func (m *machine) decided(e Evidence) bool {
+	if len(e.Account.Reference) == 0 || !e.FaceCamera {
+		return true
+	}
+	if e.Match.Similarity == Undecided {
+		return false
+	}
+	return e.Match.Similarity != Same || m.o.Policy.ObserveLiveness || e.Match.Liveness != LiveUndecided
+}
+
+// decide takes the decision and sends its record on the way.
+func (m *machine) decide(e Evidence, at int64) State {
+	t := m.tx
+	t.verdict = Decide(e, m.o.Policy)
+	t.step(StepVerdict, at)
+	m.o.Eyes.Stop()
+	m.record(Entry{Tx: t.id, Kind: EntryDecision, At: at, Public: m.public(t.verdict.Outcome, t.verdict.Reasons), Personal: personal(t.claim)})
+	return Deciding
+}
+
+func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
+	t := m.tx
+	p := Public{
+		Outcome: o, Reasons: reasons, Steps: maps.Clone(t.steps), Granted: t.granted,
+		Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
+	}
+	if p.Reasons == nil {
+		p.Reasons = []reason.Reason{}
+	}
+	if t.match.Frames > 0 {
+		enforced := !m.o.Policy.ObserveLiveness
+		p.Liveness, p.Live = t.match.Liveness.String(), &enforced
+	}
+	return p
+}
+
+func personal(c Claim) *Personal {
+	if c.Fault != 0 || c.Pass.Number == "" {
+		return nil
+	}
+	return &Personal{PassNumber: c.Pass.Number, PassType: c.Pass.Type, Account: c.Pass.Account, Organisation: c.Pass.Organisation}
+}
+
+// finish closes the transaction with its second record. The lane goes on
+// without waiting for the disk; should the record fail, it stops.
+func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool, at int64) {
+	t := m.tx
+	for _, r := range t.marks {
+		reasons = reason.Add(reasons, r)
+	}
+	t.verdict = Verdict{Outcome: o, Reasons: reasons}
+	p := m.public(o, reasons)
+	p.Revoked = revoked
+	e := Entry{Tx: t.id, Kind: EntryOutcome, At: at, Public: p}
+	if _, decided := t.steps[StepVerdict]; !decided {
+		e.Personal = personal(t.claim)
+		m.o.Eyes.Stop()
+	}
+	m.record(e)
+	m.show(true)
+	m.tx = nil
+}
+
+// keep counts a frame of this transaction and keeps a usable face, the oldest
+// making room.
+func (t *transaction) keep(f Face, at int64) {
+	t.count.Frames++
+	t.hint = f.Hint
+	switch {
+	case f.Count == 0:
+		t.count.None++
+	case f.Count > 1:
+		t.count.Many++
+		t.step(StepFirstFace, f.FrameAt)
+	case !f.Usable:
+		t.count.Poor++
+		t.step(StepFirstFace, f.FrameAt)
+	default:
+		t.count.Usable++
+		t.step(StepFirstFace, f.FrameAt)
+		t.step(StepFirstUsable, at)
+	}
+	if f.Count != 1 || !f.Usable {
+		return
+	}
+	if len(t.faces) == maxFaces {
+		t.faces = append(t.faces[:0], t.faces[1:]...)
+	}
+	t.faces = append(t.faces, f)
+}
+
+// seen reports whether the payload was shown before, and notes it.
+func (t *transaction) seen(payload []byte) bool {
+	for _, p := range t.symbols {
+		if bytes.Equal(p, payload) {
+			return true
+		}
+	}
+	if len(t.symbols) == maxSymbols {
+		return true
+	}
+	t.symbols = append(t.symbols, bytes.Clone(payload))
+	return false
+}

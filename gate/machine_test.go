@@ -1,0 +1,287 @@
+package gate
+
+import (
+	"testing"
+	"time"
+
+	"bordergate/gate/reason"
+)
+
+func TestTableAnswersEveryInputInEveryState(t *testing.T) {
+	table := newTable()
+	for s := range table {
+		for in := range table[s] {
+			if table[s][in] == nil {
+				t.Errorf("state %v has no answer to %s", State(s), inputText[in])
+			}
+		}
+	}
+	for _, s := range States() {
+		if s.String() == "" || s.String() == "invalid" {
+			t.Errorf("state %d has no name", s)
+		}
+	}
+}
+
+func TestStatesWithATravellerHaveALimit(t *testing.T) {
+	for _, s := range []State{SelfTest, Reading, Matching, Deciding, Granted, Passing, Clearing, ReferredAway} {
+		if s.limit(DefaultTimes()) <= 0 {
+			t.Errorf("state %v has no time limit", s)
+		}
+	}
+}
+
+func TestGenuineTravellerPasses(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	r.give(GrantAccepted(0, id), Presence(0, Off), Obstruction(0, On), PassageStarted(0, id))
+	r.want(t, Passing)
+	r.give(PassageCompleted(0, id))
+	r.want(t, Clearing)
+	r.give(Obstruction(0, Off))
+	r.want(t, Ready)
+	r.wantEnd(t, reason.Admitted)
+	if len(r.grants) != 1 || r.grants[0] != id || len(r.revoked) != 0 {
+		t.Fatalf("grants %v, revoked %v", r.grants, r.revoked)
+	}
+	var kinds []string
+	for _, e := range r.entries {
+		kinds = append(kinds, e.Kind)
+	}
+	if len(kinds) != 2 || kinds[0] != EntryDecision || kinds[1] != EntryOutcome {
+		t.Fatalf("entries %v", kinds)
+	}
+	if r.entries[1].Personal != nil {
+		t.Error("the second record repeats personal data")
+	}
+	for _, s := range []string{StepPresence, StepSymbolDecoded, StepSealVerified, StepAccount, StepMatch, StepVerdict, StepJournaled, StepGrantSent, StepPassageStarted, StepPassageCompleted} {
+		if _, ok := r.last(t).Steps[s]; !ok {
+			t.Errorf("step %s has no time", s)
+		}
+	}
+}
+
+func TestTravellersThatAreNotAdmitted(t *testing.T) {
+	cases := []struct {
+		name    string
+		change  func(r *rig)
+		symbol  string
+		outcome reason.Outcome
+		reasons []reason.Reason
+	}{
+		{"forged", nil, "forged", reason.Refused, []reason.Reason{reason.PassSignature}},
+		{"suspended", func(r *rig) { a := r.account["a1"]; a.Status = AccountSuspended; r.account["a1"] = a }, "good", reason.Refused, []reason.Reason{reason.AccountSuspended}},
+		{"unknown account", func(r *rig) { r.account = map[string]Account{"": {}}; r.account["a1"] = Account{Issued: r.wall} }, "good", reason.Referred, []reason.Reason{reason.AccountUnknown}},
+		{"impostor", func(r *rig) { r.match = Match{Similarity: Different, Liveness: LiveYes, Frames: 6} }, "good", reason.Refused, []reason.Reason{reason.FaceMismatch}},
+		{"between", func(r *rig) { r.match = Match{Similarity: Between, Liveness: LiveYes, Frames: 6} }, "good", reason.Referred, []reason.Reason{reason.FaceMismatch}},
+		{"attack", func(r *rig) { r.match.Liveness = LiveAttack }, "good", reason.Referred, []reason.Reason{reason.LivenessAttack}},
+		{"expired and suspended at once", func(r *rig) {
+			p := goodPass()
+			p.ValidTo = r.wall
+			r.claims["good"] = Claim{Pass: p}
+			a := r.account["a1"]
+			a.Status = AccountSuspended
+			r.account["a1"] = a
+		}, "good", reason.Refused, []reason.Reason{reason.PassExpired, reason.AccountSuspended}},
+		{"stale cache", func(r *rig) { r.wall = r.wall.Add(73 * time.Hour) }, "good", reason.Referred, []reason.Reason{reason.CacheStale}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			if c.change != nil {
+				c.change(r)
+			}
+			r.open(t)
+			r.give(Presence(0, On))
+			r.usable(3)
+			r.give(Symbol(0, r.m.session, r.now, []byte(c.symbol)))
+			r.flushAll()
+			r.want(t, ReferredAway)
+			r.wantEnd(t, c.outcome, c.reasons...)
+			if len(r.grants) != 0 {
+				t.Fatal("the gate was granted")
+			}
+			r.late()
+			r.want(t, ReferredAway) // he still stands there
+			r.give(Presence(0, Off))
+			r.want(t, Ready)
+		})
+	}
+}
+
+func TestUnreadablePassIsReferredWhenTheReadingIsOver(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(2)
+	r.late()
+	r.flushAll()
+	r.want(t, ReferredAway)
+	r.wantEnd(t, reason.Referred, reason.PassUnreadable)
+}
+
+func TestForeignCodeDoesNotEndTheReading(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("url")))
+	r.want(t, Reading)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.want(t, Deciding)
+}
+
+func TestSuspensionBeforeTheGrantWithholdsIt(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.want(t, Deciding)
+	r.account["a1"] = Account{Status: AccountSuspended, Reference: []byte{1}, Issued: r.wall}
+	r.flush(nil)
+	r.want(t, ReferredAway)
+	r.wantEnd(t, reason.Refused, reason.AccountSuspended)
+	if len(r.grants) != 0 {
+		t.Fatal("the gate was granted")
+	}
+}
+
+func TestSuspensionBeforeThePassageRevokes(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	r.account["a1"] = Account{Status: AccountSuspended, Reference: []byte{1}, Issued: r.wall}
+	r.give(AccountChanged(0, "another"))
+	r.want(t, Granted)
+	r.give(AccountChanged(0, "a1"))
+	r.want(t, ReferredAway)
+	r.wantEnd(t, reason.Refused, reason.AccountSuspended)
+	if len(r.revoked) != 1 || r.revoked[0] != id {
+		t.Fatalf("revoked %v", r.revoked)
+	}
+}
+
+func TestSuspensionAfterThePassageStartedComesTooLate(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	r.give(Obstruction(0, On), PassageStarted(0, id))
+	r.account["a1"] = Account{Status: AccountSuspended, Reference: []byte{1}, Issued: r.wall}
+	r.give(AccountChanged(0, "a1"), PassageCompleted(0, id))
+	r.wantEnd(t, reason.Admitted)
+}
+
+func TestNoShowDiesWithItsGrant(t *testing.T) {
+	for name, end := range map[string]func(r *rig, id TxID){
+		"turnstile's timer": func(r *rig, id TxID) { r.give(PassageTimeout(0, id)) },
+		"lane's timer":      func(r *rig, _ TxID) { r.late() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			id := r.granted(t)
+			end(r, id)
+			r.wantEnd(t, reason.Abandoned, reason.PassageUnused)
+			if len(r.revoked) != 1 {
+				t.Fatalf("revoked %v", r.revoked)
+			}
+		})
+	}
+}
+
+func TestJournalFaultStopsTheLane(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.flush(errDisk)
+	r.want(t, OutOfService)
+	r.wantEnd(t, reason.Failed, reason.JournalFault)
+	r.give(TurnstileUp(0, true), Start(0), Presence(0, Off), Presence(0, On))
+	r.want(t, OutOfService)
+	if len(r.grants) != 0 {
+		t.Fatal("the gate was granted")
+	}
+}
+
+func TestEmergencyIsLeftOnlyByResetAndSignOff(t *testing.T) {
+	r := newRig(t)
+	r.granted(t)
+	r.give(EmergencyInput(0, On))
+	r.want(t, Emergency)
+	r.wantEnd(t, reason.Failed, reason.ModeEmergency)
+	r.give(SignOff(0))
+	r.want(t, Emergency)
+	r.give(EmergencyInput(0, Off), Start(0), SetMode(0, ModeNormal))
+	r.want(t, Emergency)
+	r.give(Presence(0, Off), SignOff(0))
+	r.want(t, Ready)
+}
+
+func TestMissedSuspensionsAreWaitedForWithinBounds(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.catch = true
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.want(t, Matching)
+	r.catch = false
+	r.give(AccountChanged(0, ""))
+	r.want(t, Deciding)
+
+	r = newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.catch = true
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.usable(1)
+	r.late()
+	r.flushAll()
+	r.wantEnd(t, reason.Referred, reason.ModeCatchingUp)
+}
+
+func TestServiceNeedsEveryDevice(t *testing.T) {
+	r := newRig(t)
+	r.give(Start(0), TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), CameraUp(0, DocumentCamera, true))
+	r.want(t, SelfTest)
+	r.late()
+	r.want(t, OutOfService)
+	if r.m.cause != "face_camera" {
+		t.Fatalf("cause %q", r.m.cause)
+	}
+	r.give(CameraUp(0, FaceCamera, true))
+	r.want(t, Ready)
+	r.give(TurnstileUp(0, false))
+	r.want(t, OutOfService)
+	r.give(TurnstileUp(0, true), Obstruction(0, Off))
+	r.want(t, Ready)
+}
+
+func TestLostFaceCameraRefersAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On), Symbol(0, 1, r.now, []byte("good")))
+	r.want(t, Matching)
+	r.give(CameraUp(0, FaceCamera, false))
+	r.flushAll()
+	r.wantEnd(t, reason.Referred, reason.BiometricsUnavailable)
+}
+
+func TestStaleSessionIsIgnored(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	old := r.m.session
+	r.give(Presence(0, Off), Presence(0, On), Symbol(0, old, r.now, []byte("good")))
+	r.want(t, Reading)
+}
+
+func TestModeChangeWaitsForTheTraveller(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	r.give(SetMode(0, ModeClosed), PassageStarted(0, id), PassageCompleted(0, id))
+	r.want(t, Closed)
+	r.give(Presence(0, Off), SetMode(0, ModeNormal))
+	r.want(t, Ready)
+}

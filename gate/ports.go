@@ -1,0 +1,121 @@
+package gate
+
+import (
+	"time"
+
+	"bordergate/gate/reason"
+)
+
+// The interfaces below are what a Lane needs of its neighbours. Their methods
+// are called from the Lane's loop and must return at once; what takes time
+// comes back as an Input.
+
+// Passes judges the bytes of a symbol.
+type Passes interface {
+	Read(payload []byte, at time.Time) Claim
+}
+
+// Accounts answers from the local cache.
+type Accounts interface {
+	Look(account string) Account
+	// CatchingUp reports whether suspensions may have been missed that are
+	// still on their way.
+	CatchingUp() bool
+}
+
+// Matcher compares the faces of one transaction with one reference.
+type Matcher interface {
+	// Match says what the faces so far give; final asks for the verdict on
+	// what there is, since no more will come.
+	Match(faces []Face, model string, reference []byte, final bool) Match
+}
+
+// Recorder makes an entry durable and then calls done, from any goroutine,
+// exactly once.
+type Recorder interface {
+	Record(e Entry, done func(error))
+}
+
+// Turnstile lets one person through. Grant and Revoke start the work; what
+// came of it arrives as inputs.
+type Turnstile interface {
+	Grant(id TxID, d Direction, valid time.Duration)
+	Revoke(id TxID)
+}
+
+// Eyes are the cameras' workers.
+type Eyes interface {
+	Watch(session uint32)
+	Stop()
+}
+
+// Screen shows a view; a later one replaces an earlier one.
+type Screen interface {
+	Show(v View)
+}
+
+// Clock tells the wall time, how far to trust it, and the newest signed time.
+type Clock interface {
+	Wall() (now time.Time, trust ClockTrust, floor time.Time)
+}
+
+// Entry kinds of a lane's records.
+const (
+	EntryDecision = "decision" // what was decided, before anything moves
+	EntryOutcome  = "outcome"  // what came of it
+	EntryAlarm    = "alarm"    // safety or security, outside or inside a transaction
+	EntryState    = "lane_state"
+)
+
+// Entry is one record of the lane. Only Personal holds personal data.
+type Entry struct {
+	Tx       TxID
+	Kind     string
+	Alarm    bool  // belongs to the alarm stream
+	At       int64 // monotonic ns
+	Public   Public
+	Personal *Personal
+}
+
+// Public is the part of a record that names nobody.
+type Public struct {
+	Outcome   reason.Outcome   `json:"outcome,omitempty"`
+	Reasons   []reason.Reason  `json:"reasons"`
+	Direction string           `json:"direction,omitempty"`
+	Mode      string           `json:"mode,omitempty"`
+	State     string           `json:"state,omitempty"`
+	Cause     string           `json:"cause,omitempty"`
+	Granted   bool             `json:"granted,omitempty"`
+	Revoked   bool             `json:"revoked,omitempty"`
+	Steps     map[string]int64 `json:"steps_us,omitempty"` // since presence
+	Score     float64          `json:"score,omitempty"`
+	Threshold float64          `json:"threshold,omitempty"`
+	Frames    int              `json:"frames,omitempty"`
+	Model     string           `json:"model,omitempty"`
+	Liveness  string           `json:"liveness,omitempty"`
+	Live      *bool            `json:"liveness_enforced,omitempty"`
+}
+
+// Personal is the part of a record that is sealed.
+type Personal struct {
+	PassNumber   string `json:"pass_number"`
+	PassType     string `json:"pass_type"`
+	Account      string `json:"account"`
+	Organisation string `json:"organisation,omitempty"`
+}
+
+// View is what the lane looks like from outside, without personal data.
+type View struct {
+	State   State
+	Mode    Mode
+	Cause   string // why the lane is not in service, a word of a fixed list
+	Hint    string // what the traveller can do better
+	Since   int64
+	Tx      TxID // zero outside a transaction
+	Outcome reason.Outcome
+	Reasons []reason.Reason
+	Steps   map[string]int64 // microseconds since presence
+	Granted bool
+	// Finished marks the one view that closes its transaction.
+	Finished bool
+}

@@ -1,0 +1,118 @@
+package gate
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"bordergate/gate/reason"
+)
+
+// TestNeverOpensWithoutADurableAdmission drives the machine with random inputs
+// in random order and holds it to the safety rules after every step.
+func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
+	var grants int
+	rapid.Check(t, func(t *rapid.T) {
+		r := newRig(t)
+		defer func() { grants += len(r.grants) }()
+		if rapid.Bool().Draw(t, "in service") {
+			r.give(Start(0), TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), Presence(0, Off),
+				CameraUp(0, DocumentCamera, true), CameraUp(0, FaceCamera, true))
+		}
+		used := map[TxID]bool{}
+		checked := 0
+		steps := rapid.IntRange(20, 120).Draw(t, "steps")
+		for range steps {
+			act(t, r)
+			for ; checked < len(r.grants); checked++ {
+				id := r.grants[checked]
+				if r.durable[id] != reason.Admitted {
+					t.Fatalf("grant %v without a durable admission", id)
+				}
+				if used[id] {
+					t.Fatalf("grant %v sent twice", id)
+				}
+				used[id] = true
+				switch {
+				case r.m.emergency != Off, r.m.obstruction != Off, !r.m.turnstile, !r.m.journal, r.m.presence != On, r.m.mode != ModeNormal:
+					t.Fatalf("granted in spite of a bar: %+v", r.m)
+				case r.account["a1"].Status != AccountActive:
+					t.Fatal("granted to an account that is not active")
+				}
+			}
+			if s := r.m.state; (s == Reading || s == Matching || s == Deciding || s == Granted || s == Passing) != (r.m.tx != nil) {
+				t.Fatalf("state %v with transaction %v", s, r.m.tx != nil)
+			}
+			if r.m.emergency == On && r.m.state != Emergency && r.m.state != Closed && r.m.state != Maintenance {
+				t.Fatalf("state %v while the emergency input is active", r.m.state)
+			}
+		}
+	})
+	t.Logf("%d grants", grants)
+	if grants == 0 {
+		t.Error("no run came as far as a grant: the rules above were never put to the test")
+	}
+}
+
+func act(t *rapid.T, r *rig) {
+	level := rapid.SampledFrom([]Level{Unknown, Off, On, Off, On})
+	id := TxID{r.ids}
+	if r.m.tx != nil {
+		id = r.m.tx.id
+	}
+	// The generator prefers small numbers: what leads far comes first.
+	acts := []func(){
+		func() {
+			r.give(Presence(0, Off), Presence(0, On))
+			r.usable(3)
+			r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+		},
+		func() { r.flushAll() },
+		func() { r.give(Start(0)) },
+		func() { r.give(Presence(0, level.Draw(t, "presence"))) },
+		func() { r.give(Presence(0, On)) },
+		func() { r.give(Obstruction(0, level.Draw(t, "obstruction"))) },
+		func() { r.give(Obstruction(0, Off)) },
+		func() {
+			r.give(EmergencyInput(0, rapid.SampledFrom([]Level{Unknown, Off, Off, Off, On}).Draw(t, "emergency")))
+		},
+		func() { r.give(TurnstileUp(0, rapid.IntRange(0, 5).Draw(t, "up") > 0)) },
+		func() {
+			r.give(CameraUp(0, DocumentCamera, true), CameraUp(0, FaceCamera, rapid.Bool().Draw(t, "face camera")))
+		},
+		func() { r.usable(rapid.IntRange(1, 4).Draw(t, "faces")) },
+		func() {
+			r.give(Symbol(0, r.m.session, r.now, []byte(rapid.SampledFrom([]string{"good", "good", "forged", "url"}).Draw(t, "symbol"))))
+		},
+		func() { r.flush(nil) },
+		func() { r.flush(nil) },
+		func() {
+			if rapid.IntRange(0, 20).Draw(t, "disk") == 0 {
+				r.flush(errDisk)
+			}
+		},
+		func() { r.late() },
+		func() { r.give(GrantAccepted(0, id)) },
+		func() { r.give(GrantFailed(0, id)) },
+		func() { r.give(PassageStarted(0, id)) },
+		func() { r.give(PassageCompleted(0, id)) },
+		func() { r.give(PassageTimeout(0, id)) },
+		func() { r.give(SecondPassage(0)) },
+		func() { r.give(ReversePassage(0)) },
+		func() { r.give(ForcedPassage(0)) },
+		func() {
+			a := r.account["a1"]
+			a.Status = rapid.SampledFrom([]AccountStatus{AccountActive, AccountActive, AccountSuspended}).Draw(t, "status")
+			r.account["a1"] = a
+			r.give(AccountChanged(0, "a1"))
+		},
+		func() {
+			r.give(SetMode(0, rapid.SampledFrom([]Mode{ModeNormal, ModeNormal, ModeClosed, ModeMaintenance}).Draw(t, "mode")))
+		},
+		func() { r.give(SignOff(0)) },
+		func() { r.catch = rapid.IntRange(0, 4).Draw(t, "catch") == 0 },
+		func() { r.wall = r.wall.Add(time.Minute) },
+	}
+	acts[rapid.IntRange(0, len(acts)-1).Draw(t, "act")]()
+}

@@ -1,0 +1,221 @@
+package gate
+
+import (
+	"errors"
+	"time"
+
+	"bordergate/gate/reason"
+)
+
+var errDisk = errors.New("disk is gone")
+
+// helper is what the rig needs of a test, ordinary or property.
+type helper interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// rig is a machine with every port played by the test, in one goroutine.
+type rig struct {
+	m   *machine
+	now int64
+	ids byte
+
+	wall    time.Time
+	trust   ClockTrust
+	claims  map[string]Claim
+	account map[string]Account
+	catch   bool
+	match   Match
+
+	inbox   []Input // posted by the machine itself
+	entries []Entry
+	pending []func(error) // records on their way to the disk
+	durable map[TxID]reason.Outcome
+	grants  []TxID
+	revoked []TxID
+	views   []View
+	watched []uint32
+}
+
+func goodPass() Pass {
+	return Pass{
+		Number: "P1", Type: "border_pass", Account: "a1", Crossings: []string{"HNG1"},
+		Directions: []Direction{DirExit},
+		ValidFrom:  time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), ValidTo: time.Date(2027, 6, 1, 0, 0, 0, 0, time.UTC),
+	}
+}
+
+func goodPolicy() Policy {
+	return Policy{
+		Crossing: "HNG1", Direction: DirExit, PassTypes: map[string]int{"border_pass": 2},
+		CacheMaxAge: 72 * time.Hour, ClockMargin: 30 * 24 * time.Hour,
+	}
+}
+
+func newRig(t helper) *rig {
+	t.Helper()
+	r := &rig{
+		now: 1, wall: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), trust: ClockSynced,
+		match:   Match{Similarity: Same, Liveness: LiveYes, Score: .7, Frames: 3},
+		durable: map[TxID]reason.Outcome{},
+	}
+	r.claims = map[string]Claim{"good": {Pass: goodPass()}, "forged": {Fault: reason.PassSignature}, "url": {Fault: reason.PassFormat}}
+	r.account = map[string]Account{"a1": {Status: AccountActive, Level: 2, Model: "m", Reference: []byte{1}, Issued: r.wall}}
+	o := Options{
+		Policy: goodPolicy(), Times: DefaultTimes(), Mode: ModeNormal,
+		Passes: r, Accounts: r, Matcher: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
+		Mono: func() int64 { return r.now },
+		NewID: func() TxID {
+			r.ids++
+			return TxID{r.ids}
+		},
+	}
+	if err := o.check(); err != nil {
+		t.Fatal(err)
+	}
+	r.m = newMachine(o, func(in Input) { r.inbox = append(r.inbox, in) })
+	return r
+}
+
+func (r *rig) Read(p []byte, _ time.Time) Claim {
+	if c, ok := r.claims[string(p)]; ok {
+		return c
+	}
+	return Claim{Fault: reason.PassFormat}
+}
+func (r *rig) Look(a string) Account { return r.account[a] }
+func (r *rig) CatchingUp() bool      { return r.catch }
+
+func (r *rig) Match(faces []Face, _ string, _ []byte, _ bool) Match {
+	if len(faces) < 3 {
+		return Match{}
+	}
+	return r.match
+}
+
+func (r *rig) Record(e Entry, done func(error)) {
+	r.entries = append(r.entries, e)
+	r.pending = append(r.pending, func(err error) {
+		if err == nil && e.Kind == EntryDecision {
+			r.durable[e.Tx] = e.Public.Outcome
+		}
+		done(err)
+	})
+}
+func (r *rig) Grant(id TxID, _ Direction, _ time.Duration) { r.grants = append(r.grants, id) }
+func (r *rig) Revoke(id TxID)                              { r.revoked = append(r.revoked, id) }
+func (r *rig) Watch(s uint32)                              { r.watched = append(r.watched, s) }
+func (r *rig) Stop()                                       {}
+func (r *rig) Show(v View)                                 { r.views = append(r.views, v) }
+func (r *rig) Wall() (time.Time, ClockTrust, time.Time)    { return r.wall, r.trust, r.wall }
+
+// give steps the machine and then through whatever it posted itself.
+func (r *rig) give(ins ...Input) {
+	for _, in := range ins {
+		r.now++
+		in.At = r.now
+		r.m.step(in)
+		r.drain()
+	}
+}
+
+func (r *rig) drain() {
+	for len(r.inbox) > 0 {
+		in := r.inbox[0]
+		r.inbox = r.inbox[1:]
+		r.m.step(in)
+	}
+}
+
+// flush makes the oldest record durable, or fails it.
+func (r *rig) flush(err error) {
+	if len(r.pending) == 0 {
+		return
+	}
+	done := r.pending[0]
+	r.pending = r.pending[1:]
+	r.now++
+	done(err)
+	r.drain()
+}
+
+func (r *rig) flushAll() {
+	for len(r.pending) > 0 {
+		r.flush(nil)
+	}
+}
+
+// late lets the state's limit pass.
+func (r *rig) late() {
+	if r.m.deadline == 0 {
+		return
+	}
+	r.now = r.m.deadline
+	if in, ok := r.m.timeout(r.now); ok {
+		r.m.step(in)
+		r.drain()
+	}
+}
+
+func (r *rig) open(t helper) {
+	t.Helper()
+	r.give(Start(0), TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), Presence(0, Off),
+		CameraUp(0, DocumentCamera, true), CameraUp(0, FaceCamera, true))
+	r.want(t, Ready)
+}
+
+func (r *rig) want(t helper, s State) {
+	t.Helper()
+	if r.m.state != s {
+		t.Fatalf("state %v (cause %q), want %v", r.m.state, r.m.cause, s)
+	}
+}
+
+func (r *rig) usable(n int) {
+	for range n {
+		r.give(FaceSeen(0, r.m.session, Face{FrameAt: r.now, Count: 1, Usable: true}))
+	}
+}
+
+// granted brings a good traveller to the open gate.
+func (r *rig) granted(t helper) TxID {
+	t.Helper()
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.want(t, Deciding)
+	if len(r.grants) != 0 {
+		t.Fatal("granted before the record was durable")
+	}
+	r.flush(nil)
+	r.want(t, Granted)
+	return r.m.tx.id
+}
+
+// last is the newest finished transaction as outside sees it.
+func (r *rig) last(t helper) View {
+	t.Helper()
+	for i := len(r.views) - 1; i >= 0; i-- {
+		if r.views[i].Finished {
+			return r.views[i]
+		}
+	}
+	t.Fatal("no transaction has finished")
+	return View{}
+}
+
+func (r *rig) wantEnd(t helper, o reason.Outcome, reasons ...reason.Reason) {
+	t.Helper()
+	v := r.last(t)
+	if v.Outcome != o || len(v.Reasons) != len(reasons) {
+		t.Fatalf("ended %v %v, want %v %v", v.Outcome, v.Reasons, o, reasons)
+	}
+	for i := range reasons {
+		if v.Reasons[i] != reasons[i] {
+			t.Fatalf("ended %v %v, want %v %v", v.Outcome, v.Reasons, o, reasons)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package gate
+
+import (
+	"maps"
+	"time"
+)
+
+// State is where the lane stands.
+type State uint8
+
+// The states of a lane.
+const (
+	Closed       State = iota // not for travellers, by order or before the start
+	SelfTest                  // the devices report
+	Ready                     // empty, waiting for a traveller
+	Reading                   // somebody is there, no verified pass yet
+	Matching                  // a verified pass, no decided match yet
+	Deciding                  // decided, the record is on its way to the disk
+	Granted                   // the turnstile may let one person through
+	Passing                   // a person is going through
+	Clearing                  // the passage has ended, the lane is not empty yet
+	ReferredAway              // not admitted; the officer takes over
+	Blocked                   // something stands in the passage
+	Emergency                 // the emergency input is or was active
+	Maintenance               // a technician has the lane
+	OutOfService              // cannot serve, the cause is named
+	stateCount
+)
+
+var stateText = [stateCount]string{
+	"closed", "self_test", "ready", "reading", "matching", "deciding", "granted", "passing",
+	"clearing", "referred", "blocked", "emergency", "maintenance", "out_of_service",
+}
+
+// String is the state's name in records and on the status page.
+func (s State) String() string {
+	if s >= stateCount {
+		return "invalid"
+	}
+	return stateText[s]
+}
+
+// MarshalText is the state's name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// States lists every state.
+func States() []State {
+	out := make([]State, stateCount)
+	for i := range out {
+		out[i] = State(i)
+	}
+	return out
+}
+
+// input is the kind of an Input; the table has a column for each.
+type input uint8
+
+const (
+	inStart input = iota
+	inPresence
+	inSymbol
+	inFace
+	inRecorded
+	inRecordFailed
+	inGrantAccepted
+	inGrantFailed
+	inPassageStarted
+	inPassageCompleted
+	inPassageTimeout
+	inSecondPassage
+	inReverse
+	inForced
+	inObstruction
+	inEmergency
+	inTurnstile
+	inEyes
+	inAccount
+	inMode
+	inSignOff
+	inTimeout
+	inputCount
+)
+
+var inputText = [inputCount]string{
+	"start", "presence", "symbol", "face", "recorded", "record_failed", "grant_accepted", "grant_failed",
+	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
+	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "timeout",
+}
+
+// move is one cell of the table: it acts and names the next state. It never
+// reads anything but its arguments.
+type move func(m *machine, in Input) State
+
+// row is a state's answer to every input.
+type row [inputCount]move
+
+// limit is how long a state may last; zero lasts until an input ends it, which
+// only states without a traveller in them may do.
+func (s State) limit(t Times) time.Duration {
+	switch s {
+	case SelfTest:
+		return t.SelfTest
+	case Reading:
+		return t.Reading
+	case Matching:
+		return t.Matching
+	case Deciding:
+		return t.Deciding
+	case Granted:
+		return t.Granted
+	case Passing:
+		return t.Passing
+	case Clearing:
+		return t.Clearing
+	case ReferredAway:
+		return t.Referred
+	default:
+		return 0
+	}
+}
+
+// newTable is the whole behaviour of the lane: for every state the answer to
+// every input. What a state does not name below it answers as base does, and
+// base says nothing but "stay", or handles what must be handled anywhere.
+func newTable() [stateCount]row {
+	base := row{
+		inStart: stay, inPresence: stay, inSymbol: stay, inFace: stay,
+		inRecorded: stay, inRecordFailed: journalLost,
+		inGrantAccepted: stay, inGrantFailed: stay,
+		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
+		inSecondPassage: alarmTailgating, inReverse: alarmWrongWay, inForced: alarmForced,
+		inObstruction: stay, inEmergency: toEmergency, inTurnstile: deviceChanged, inEyes: stay,
+		inAccount: stay, inMode: changeMode, inSignOff: stay, inTimeout: stay,
+	}
+	with := func(cells map[input]move) row {
+		r := base
+		for in, do := range cells {
+			r[in] = do
+		}
+		return r
+	}
+	// Nobody is being served in these; a traveller who comes is not begun.
+	idle := func(cells map[input]move) row {
+		all := map[input]move{inTurnstile: stay, inMode: setMode}
+		maps.Copy(all, cells)
+		return with(all)
+	}
+	return [stateCount]row{
+		Closed:       idle(map[input]move{inStart: toSelfTest, inMode: openOrStay}),
+		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inTimeout: testOver, inMode: setMode}),
+		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inMode: changeMode}),
+		Reading:      with(map[input]move{inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inEyes: stay, inTimeout: decideUnread, inMode: changeMode, inForced: alarmForced}),
+		Matching:     with(map[input]move{inPresence: leftEarly, inSymbol: stay, inFace: matchFace, inAccount: rematch, inEyes: eyesWhileMatching, inTimeout: decideNow}),
+		Deciding:     with(map[input]move{inPresence: stay, inRecorded: carryOut, inRecordFailed: recordFailed, inTimeout: recordFailed, inTurnstile: deviceWhileDeciding}),
+		Granted:      with(map[input]move{inGrantAccepted: moving, inGrantFailed: grantFailed, inPassageStarted: passageStarted, inPassageCompleted: passageCompleted, inPassageTimeout: unused, inAccount: recheckGrant, inTimeout: unused, inRecordFailed: revokeJournalLost, inReverse: wrongWayGranted, inTurnstile: deviceWhileGranted}),
+		Passing:      with(map[input]move{inPassageCompleted: passageCompleted, inPassageTimeout: passageStuck, inSecondPassage: tailgated, inReverse: wrongWayGranted, inTimeout: passageStuck, inTurnstile: deviceWhileGranted}),
+		Clearing:     with(map[input]move{inObstruction: clearedIfOff, inPresence: clearedIfOff, inSecondPassage: tailgated, inTimeout: blockedAfter, inTurnstile: deviceChanged}),
+		ReferredAway: with(map[input]move{inPresence: leftReferred, inTimeout: referredOver, inTurnstile: deviceChanged}),
+		Blocked:      with(map[input]move{inObstruction: unblockIfOff, inPresence: stay, inTimeout: stay}),
+		Emergency:    idle(map[input]move{inSignOff: signOff, inEmergency: stay, inRecordFailed: stay}),
+		Maintenance:  idle(map[input]move{inRecordFailed: stay, inMode: openOrStay}),
+		OutOfService: idle(map[input]move{inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService, inRecordFailed: stay, inMode: openOrStay}),
+	}
+}

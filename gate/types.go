@@ -1,0 +1,229 @@
+package gate
+
+import (
+	"encoding/hex"
+	"time"
+
+	"bordergate/gate/reason"
+)
+
+// TxID names one transaction; the grant it may lead to has the same id.
+type TxID [16]byte
+
+// String is the id in lower-case hexadecimal.
+func (t TxID) String() string { return hex.EncodeToString(t[:]) }
+
+// Direction is the way of a traveller through the lane.
+type Direction uint8
+
+// The directions of a lane.
+const (
+	DirectionNone Direction = iota
+	DirEntry
+	DirExit
+)
+
+// String is the direction in the words of records and settings.
+func (d Direction) String() string {
+	switch d {
+	case DirEntry:
+		return "entry"
+	case DirExit:
+		return "exit"
+	default:
+		return "none"
+	}
+}
+
+// Level is a contact as last seen; what is not known is not off.
+type Level uint8
+
+// The levels of a contact.
+const (
+	Unknown Level = iota
+	Off
+	On
+)
+
+// ClockTrust says how far wall time can be relied on.
+type ClockTrust uint8
+
+// The levels of clock trust, worst first, so that the zero value trusts
+// nothing.
+const (
+	ClockBad       ClockTrust = iota // below the floor, or unknown
+	ClockPlausible                   // above the floor, never synchronised since the boot
+	ClockHeldOver                    // was synchronised since the boot
+	ClockSynced                      // synchronised now
+)
+
+// Claim is what a symbol turned out to be.
+type Claim struct {
+	// Fault is zero where the seal verified and holds a pass of the profile.
+	Fault reason.Reason
+	Pass  Pass
+}
+
+// Pass is what a verified seal says of its holder's right to cross.
+type Pass struct {
+	Number       string // identity of the pass for passback and revocation
+	Type         string // border_pass or port_permit
+	Account      string
+	Organisation string
+	Crossings    []string
+	Directions   []Direction
+	ValidFrom    time.Time // first moment of validity
+	ValidTo      time.Time // first moment after it
+}
+
+// AccountStatus is the state of an electronic account.
+type AccountStatus uint8
+
+// The states of an account; the zero value is not a state.
+const (
+	AccountUnknown AccountStatus = iota
+	AccountActive
+	AccountSuspended
+	AccountCancelled
+)
+
+// Account is what the cache knows of an account at one moment.
+type Account struct {
+	Status    AccountStatus
+	Level     int    // 1 or 2
+	Model     string // of Reference
+	Reference []byte // face template, empty where none is enrolled
+	// Issued is when headquarters signed the newest statement that the cache
+	// is complete up to; zero where there is none.
+	Issued time.Time
+	// Unusable says that the cache cannot be relied on at all, for example
+	// after damage, until headquarters has sent it again.
+	Unusable bool
+}
+
+// Face is one analysed frame of the face camera.
+type Face struct {
+	FrameAt   int64 // CLOCK_MONOTONIC ns of the frame
+	Count     int   // faces in the frame that could be a person in the lane
+	Usable    bool  // passed the quality rules
+	Hint      string
+	Norm      float32
+	Embedding []float32 // raw, only where Usable
+	Live      float64   // liveness score, only where LiveDone
+	LiveDone  bool
+}
+
+// Liveness is the verdict on presentation attacks.
+type Liveness uint8
+
+// The liveness verdicts; the zero value is undecided.
+const (
+	LiveUndecided Liveness = iota
+	LiveYes
+	LiveAttack
+)
+
+// String is the verdict in the words of records.
+func (l Liveness) String() string {
+	switch l {
+	case LiveYes:
+		return "live"
+	case LiveAttack:
+		return "attack"
+	default:
+		return "undecided"
+	}
+}
+
+// Similarity is the verdict on one probe against one reference.
+type Similarity uint8
+
+// The similarity verdicts; the zero value is undecided.
+const (
+	Undecided Similarity = iota
+	Same
+	Between // neither accepted nor rejected: an officer looks
+	Different
+	TooGood // nearer than a second photograph can be
+)
+
+// Match is what comparing the faces of a transaction gave so far.
+type Match struct {
+	Similarity Similarity
+	Liveness   Liveness
+	Score      float64
+	Threshold  float64
+	Frames     int
+	Model      string
+}
+
+// Mode is how the lane is run.
+type Mode uint8
+
+// The modes of a lane.
+const (
+	ModeNormal Mode = iota + 1
+	ModeClosed
+	ModeMaintenance
+)
+
+// String is the mode in the words of records.
+func (m Mode) String() string {
+	switch m {
+	case ModeNormal:
+		return "normal"
+	case ModeClosed:
+		return "closed"
+	case ModeMaintenance:
+		return "maintenance"
+	default:
+		return "invalid"
+	}
+}
+
+// Policy is what rules the decisions of a lane. The zero Policy admits nobody.
+type Policy struct {
+	Crossing  string
+	Direction Direction
+	// PassTypes lists the accepted types of pass and the lowest account level
+	// that opens the gate by itself.
+	PassTypes map[string]int
+	// CacheMaxAge is how old the newest signed statement of the accounts may
+	// be, 72 h in the rules of the border.
+	CacheMaxAge time.Duration
+	// ClockMargin is how far beyond the floor a date must lie to be judged by
+	// plausible time.
+	ClockMargin time.Duration
+	// ObserveLiveness records the liveness verdict without acting on it. It
+	// is for simulated lanes only, where a live face is itself a re-capture.
+	ObserveLiveness bool
+}
+
+// Times are the limits of the lane's states and waits.
+type Times struct {
+	SelfTest  time.Duration // devices to report after the start
+	Reading   time.Duration // presence to a verified pass
+	Matching  time.Duration // verified pass to a decided match
+	Deciding  time.Duration // decision to its durable record
+	Granted   time.Duration // grant to the start of the passage
+	Passing   time.Duration // start of the passage to its end
+	Clearing  time.Duration // end of the passage to an empty lane
+	Referred  time.Duration // referral to the next traveller
+	CatchUp   time.Duration // a decision waits so long for missed suspensions
+	GrantLife time.Duration // validity handed to the turnstile
+}
+
+// DefaultTimes are the limits of a pedestrian turnstile lane.
+func DefaultTimes() Times {
+	return Times{
+		SelfTest: 10 * time.Second,
+		Reading:  15 * time.Second,
+		Matching: 6 * time.Second,
+		Deciding: 2 * time.Second,
+		Granted:  9 * time.Second,
+		Passing:  10 * time.Second,
+		Clearing: 20 * time.Second,
+		Referred: 10 * time.Second,
+		CatchUp:  2 * time.Second, GrantLife: 8 * time.Second,
+	}
+}
