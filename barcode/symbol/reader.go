@@ -18,7 +18,7 @@ type Reader struct {
 
 	last   image.Rectangle // area of the last symbol, empty when it is too old
 	missed int             // frames since
-	turn   int             // the retry that comes first, on a frame that needs one
+	turn   int             // the retry and area to begin with on a frame that needs one
 
 	cropped, worked []byte // kept between frames to spare the collector
 }
@@ -43,35 +43,42 @@ func NewReader() *Reader {
 }
 
 // Read returns the symbols in a frame, at present at most one. One pass over
-// the frame is always made. Further treatments of the likely area are begun
-// only while less than budget has gone by, the one that helped last first and
-// then in turn from frame to frame; the last one begun may run over. A frame
-// that fails Luma.Check has none.
+// the frame is always made. Further treatments of the likely areas are begun
+// only while less than budget has gone by, the best first and the others in
+// turn from frame to frame; the last one begun may run over. A frame that fails
+// Luma.Check has none.
 func (r *Reader) Read(l Luma, budget time.Duration) []Symbol {
 	if l.Check() != nil {
 		return nil
 	}
 	begin := r.now()
+	inTime := func() bool { return r.now().Sub(begin) < budget }
 	areas := r.areas(l)
 	for _, a := range areas {
 		if s, ok := r.decode(l, a, gozxing.NewHybridBinarizer); ok {
 			return r.hit(s, l)
 		}
 	}
-	whole := image.Rect(0, 0, l.W, l.H)
-	if s, ok := r.decode(l, whole, gozxing.NewHybridBinarizer); ok {
+	if len(areas) > 0 && inTime() {
+		// Of the symbols that an area holds and the pass above missed, this
+		// reads far more than the whole frame does.
+		if s, ok := retryDoubled(r, l, areas[0]); ok {
+			return r.hit(s, l)
+		}
+	}
+	if s, ok := r.decode(l, image.Rect(0, 0, l.W, l.H), gozxing.NewHybridBinarizer); ok {
 		return r.hit(s, l)
 	}
-	for range retries() {
-		for _, a := range areas {
-			if r.now().Sub(begin) >= budget {
-				return r.miss()
-			}
-			if s, ok := retries()[r.turn](r, l, a); ok {
-				return r.hit(s, l)
-			}
+	list := retries()
+	for range len(list) * len(areas) {
+		if !inTime() {
+			break
 		}
-		r.turn = (r.turn + 1) % len(retries())
+		a, try := areas[r.turn/len(list)%len(areas)], list[r.turn%len(list)]
+		if s, ok := try(r, l, a); ok {
+			return r.hit(s, l)
+		}
+		r.turn = (r.turn + 1) % (len(list) * maxFind)
 	}
 	return r.miss()
 }
@@ -121,9 +128,10 @@ func (r *Reader) miss() []Symbol {
 // retry treats an area and decodes it again.
 type retry func(r *Reader, l Luma, area image.Rectangle) (Symbol, bool)
 
-// retries in the order in which they pay.
+// retries in the order in which they pay. The doubled first area, which pays
+// most, has been tried before them.
 func retries() []retry {
-	return []retry{retryDoubled, retryStretched, retryGlobal, retryInverted}
+	return []retry{retryStretched, retryInverted, retryDoubled, retryGlobal}
 }
 
 func retryDoubled(r *Reader, l Luma, area image.Rectangle) (Symbol, bool) {
