@@ -1,0 +1,17 @@
+// Package link is the MQTT session between a gate and headquarters, and the
+// gate's two engines on top of it.
+//
+// A Session makes a new client for every connection, with a clean session and
+// no automatic reconnection: whatever was under way when a connection ended
+// counts as not delivered, and a publish token never lies about it. Received
+// messages go to one bounded channel; a reader that does not keep up loses the
+// connection, never the daemon, and starts again from its cursors.
+//
+// Uplink sends the journal's records. It starts at the cursor that HQ has
+// signed, keeps a bounded window, and nothing but HQ's signed cumulative
+// acknowledgement moves the journal's cursor; a broker's acknowledgement means
+// nothing. Downlink brings HQ's account changes: a suspension bites before it
+// is committed, a restoration after; a hole is asked for again. What is
+// forged, retained, misaddressed, expired or out of order is counted and does
+// nothing.
+package link

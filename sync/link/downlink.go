@@ -1,0 +1,447 @@
+package link
+
+import (
+	"context"
+	"crypto/hpke"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"bordergate/sync/wire"
+)
+
+// DownlinkOptions are the parts and settings of a Downlink.
+type DownlinkOptions struct {
+	Gate     string
+	Ring     *wire.Keyring // of HQ's bundle
+	Key      hpke.PrivateKey
+	Accounts Accounts
+	// Say publishes a signed message of the gate.
+	Say func(typ string, v any)
+	// OnChange is called with the id of an account each time what the gate
+	// knows of it has changed, before the change is committed if it restricts.
+	// It must not block.
+	OnChange func(account string)
+	// OnCatchingUp is called when CatchingUp changes. It must not block.
+	OnCatchingUp func(bool)
+	Now          Clock
+	CatchUp      time.Duration // longest time of catching up, 10 s
+	HelloEvery   time.Duration // shortest time between two requests for changes, 2 s
+	BehindAfter  time.Duration // how long the head may be ahead before a request, 5 s
+	Logger       *slog.Logger
+}
+
+func (o DownlinkOptions) withDefaults() DownlinkOptions {
+	if o.CatchUp <= 0 {
+		o.CatchUp = 10 * time.Second
+	}
+	if o.HelloEvery <= 0 {
+		o.HelloEvery = 2 * time.Second
+	}
+	if o.BehindAfter <= 0 {
+		o.BehindAfter = 5 * time.Second
+	}
+	if o.OnChange == nil {
+		o.OnChange = func(string) {}
+	}
+	if o.OnCatchingUp == nil {
+		o.OnCatchingUp = func(bool) {}
+	}
+	if o.Now == nil {
+		o.Now = func() (time.Time, bool) { return time.Now(), true }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// maxEffects bounds the decisions whose moment of effect is remembered between
+// their urgent message and their place in the log.
+const maxEffects = 1024
+
+// Downlink brings HQ's account changes into the replica.
+type Downlink struct {
+	opts     DownlinkOptions
+	in       chan Message
+	refresh  chan struct{}
+	counters *counters
+	catching atomic.Bool
+
+	// Only Serve's goroutine touches these.
+	keys     map[string][32]byte
+	keyOrder []string
+	head     wire.Head
+	effects  map[string]wire.AppliedDecision
+	hello    time.Time // when the last one went
+	wantMore bool      // a hello is due once HelloEvery allows it
+	behind   time.Time // since when the head is ahead
+	until    time.Time // end of catching up
+}
+
+func newDownlink(o DownlinkOptions, c *counters) *Downlink {
+	return &Downlink{
+		opts: o.withDefaults(), in: make(chan Message, 256), refresh: make(chan struct{}, 1), counters: c,
+		keys: make(map[string][32]byte), effects: make(map[string]wire.AppliedDecision),
+	}
+}
+
+// CatchingUp reports whether the gate has just come back and may not have
+// applied the suspensions it missed. It ends when the cursor has reached HQ's
+// newest head, when the link goes down again, or after a bounded time.
+func (d *Downlink) CatchingUp() bool { return d.catching.Load() }
+
+// Refresh has HQ asked for the changes after the cursor. It never blocks.
+func (d *Downlink) Refresh() {
+	select {
+	case d.refresh <- struct{}{}:
+	default:
+	}
+}
+
+// serve handles what comes in until ctx ends.
+func (d *Downlink) serve(ctx context.Context) {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-d.in:
+			d.handle(m)
+		case <-d.refresh:
+			d.ask()
+		case <-tick.C:
+			d.tick(time.Now())
+		}
+	}
+}
+
+func (d *Downlink) handle(m Message) {
+	switch m.Kind {
+	case Up:
+		d.until = time.Now().Add(d.opts.CatchUp)
+		d.setCatching(true)
+	case Ready:
+		d.hello = time.Time{}
+		d.ask()
+	case Down:
+		d.setCatching(false)
+		d.wantMore, d.behind = false, time.Time{}
+	case Received:
+		d.receive(m)
+		m.Ack()
+	}
+}
+
+func (d *Downlink) setCatching(on bool) {
+	if d.catching.Swap(on) != on {
+		d.opts.OnCatchingUp(on)
+	}
+}
+
+// tick does what time alone brings about.
+func (d *Downlink) tick(now time.Time) {
+	if d.catching.Load() && now.After(d.until) {
+		d.opts.Logger.Warn("Catching up took too long")
+		d.setCatching(false)
+	}
+	if !d.behind.IsZero() && now.Sub(d.behind) >= d.opts.BehindAfter {
+		d.behind = now
+		d.wantMore = true
+	}
+	if d.wantMore {
+		d.ask()
+	}
+}
+
+// ask sends hello, at most every HelloEvery.
+func (d *Downlink) ask() {
+	now := time.Now()
+	if now.Sub(d.hello) < d.opts.HelloEvery {
+		d.wantMore = true
+		return
+	}
+	d.hello, d.wantMore = now, false
+	epoch, seq := d.opts.Accounts.Cursor()
+	d.opts.Say(wire.TypeHello, wire.Hello{Epoch: epoch, Cursor: seq})
+}
+
+func (d *Downlink) receive(m Message) {
+	topic, err := wire.ParseTopic(m.Topic)
+	if err != nil || topic.Gate != "" && topic.Gate != d.opts.Gate {
+		d.counters.add(causeTopic)
+		return
+	}
+	switch topic.Typ {
+	case wire.TypeKey:
+		d.onKey(m)
+	case wire.TypeDelta, wire.TypeUrgent:
+		d.onDelta(m, topic.Typ)
+	case wire.TypeHead:
+		d.onHead(m)
+	default:
+		d.counters.add(causeTopic)
+	}
+}
+
+// verify checks a message of HQ and decodes its payload. A clock that is not
+// to be trusted judges no expiry; sequence, chain and version still do.
+func verify[T any](ring *wire.Keyring, m Message, gate, typ string, role wire.Role, clock Clock) (T, error) {
+	want := wire.Want{Typ: typ, Topic: m.Topic, To: gate, Role: role}
+	if clock != nil {
+		if now, ok := clock(); ok {
+			want.Now = now
+		}
+	}
+	_, payload, err := ring.Verify(m.Payload, want)
+	if err != nil {
+		return *new(T), err
+	}
+	return wire.Decode[T](payload)
+}
+
+func (d *Downlink) refuse(err error) {
+	cause := causeOf(err)
+	d.counters.add(cause)
+	d.opts.Logger.Warn("Message refused", "cause", cause)
+}
+
+func (d *Downlink) onKey(m Message) {
+	g, err := verify[wire.GroupKey](d.opts.Ring, m, d.opts.Gate, wire.TypeKey, wire.RoleDelta, nil)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	if _, known := d.keys[g.Kid]; known {
+		return
+	}
+	key, err := g.Open(d.opts.Gate, d.opts.Key)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	d.keys[g.Kid] = key
+	d.keyOrder = append(d.keyOrder, g.Kid)
+	if len(d.keyOrder) > 2 { // the present one, and the one before it during a rotation
+		delete(d.keys, d.keyOrder[0])
+		d.keyOrder = d.keyOrder[1:]
+	}
+	if d.wantMore {
+		d.hello = time.Time{}
+		d.ask()
+	}
+}
+
+func (d *Downlink) onHead(m Message) {
+	h, err := verify[wire.Head](d.opts.Ring, m, d.opts.Gate, wire.TypeHead, wire.RoleHead, d.opts.Now)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	epoch, cursor := d.opts.Accounts.Cursor()
+	switch {
+	case h.Issued < d.head.Issued || h.Epoch == d.head.Epoch && h.Seq < d.head.Seq || h.Epoch == epoch && h.Seq < cursor:
+		d.counters.add(causeReplayed)
+		return
+	case epoch != 0 && cursor != 0 && h.Epoch != epoch:
+		d.counters.add(causeEpoch)
+		return
+	}
+	d.head = h
+	if err := d.opts.Accounts.Head(h); err != nil {
+		d.counters.add(causeStore)
+		d.opts.Logger.Error("Head refused by the replica", "error", err)
+		return
+	}
+	d.compare(cursor)
+}
+
+// compare judges the cursor against the newest head.
+func (d *Downlink) compare(cursor uint64) {
+	switch {
+	case d.head.Issued == 0:
+	case cursor >= d.head.Seq:
+		d.behind = time.Time{}
+		if d.catching.Load() {
+			d.setCatching(false)
+		}
+	case d.behind.IsZero():
+		d.behind = time.Now()
+	}
+}
+
+// onDelta handles the log's messages. Their expiry is judged for urgent ones
+// only: a delta has one place in the log, and there it is right however late.
+func (d *Downlink) onDelta(m Message, typ string) {
+	if m.Retained {
+		d.counters.add(causeRetained)
+		return
+	}
+	clock := d.opts.Now
+	if typ == wire.TypeDelta {
+		clock = nil
+	}
+	delta, err := verify[wire.Delta](d.opts.Ring, m, d.opts.Gate, typ, wire.RoleDelta, clock)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	key, ok := d.keys[delta.Key]
+	if !ok {
+		d.counters.add(causeNoKey)
+		d.wantMore = true
+		return
+	}
+	entries, err := delta.Open(key)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	epoch, cursor := d.opts.Accounts.Cursor()
+	if cursor != 0 && epoch != delta.Epoch {
+		d.counters.add(causeEpoch)
+		return
+	}
+	d.bite(entries, cursor)
+	if typ == wire.TypeDelta {
+		d.commit(delta, entries, cursor)
+	}
+}
+
+// bite makes every valid restriction effective in memory, whatever its place:
+// to refuse too early is safe.
+func (d *Downlink) bite(entries []wire.Entry, cursor uint64) {
+	for _, e := range entries {
+		c := e.Change
+		if e.Seq <= cursor || !c.Restricts() || c.Check() != nil {
+			continue
+		}
+		d.opts.Accounts.Overlay(c)
+		d.effect(c)
+		d.opts.OnChange(c.Account)
+	}
+}
+
+// effect notes when a decision took effect; the first time counts.
+func (d *Downlink) effect(c wire.Change) {
+	if c.Decision == nil {
+		return
+	}
+	if _, known := d.effects[c.Decision.ID]; known || len(d.effects) >= maxEffects {
+		return
+	}
+	d.effects[c.Decision.ID] = appliedNow(c.Decision.ID)
+}
+
+func appliedNow(id string) wire.AppliedDecision {
+	return wire.AppliedDecision{ID: id, At: time.Now().UnixNano(), Mono: mono()}
+}
+
+// mono is CLOCK_MONOTONIC, the clock of every event at a gate.
+func mono() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
+// commit brings the part of the delta after the cursor into the replica and
+// reports it.
+func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64) {
+	last := entries[len(entries)-1]
+	switch {
+	case last.Seq <= cursor:
+		d.counters.add(causeDuplicate)
+		return
+	case delta.First > cursor+1:
+		d.counters.add(causeGap)
+		d.ask()
+		return
+	}
+	prev := delta.Prev
+	for entries[0].Seq <= cursor {
+		prev, entries = entries[0].Hash, entries[1:]
+	}
+	out := wire.Applied{Epoch: delta.Epoch, Cursor: last.Seq}
+	changes := make([]wire.Change, len(entries))
+	for i, e := range entries {
+		err := e.Change.Check()
+		if err == nil {
+			err = d.lawful(e.Change)
+		}
+		if err != nil {
+			d.counters.add(causeRefused)
+			out.Refused = append(out.Refused, refused(e, err))
+			continue
+		}
+		changes[i] = e.Change
+	}
+	if err := d.opts.Accounts.Apply(delta.Epoch, entries[0].Seq, prev, last.Hash, changes); err != nil {
+		d.counters.add(causeStore)
+		d.opts.Logger.Error("Changes refused by the replica", "error", err)
+		d.wantMore = true
+		return
+	}
+	out.Decisions = d.settle(changes)
+	d.opts.Say(wire.TypeApplied, out)
+	d.compare(last.Seq)
+}
+
+// statuses is implemented by a replica that can tell an account's status,
+// overlay included.
+type statuses interface {
+	Status(account string) (wire.Status, bool)
+}
+
+// lawful refuses a put that would give back what a decision has taken: only a
+// decision may restore, and nothing restores a cancelled account.
+func (d *Downlink) lawful(c wire.Change) error {
+	s, ok := d.opts.Accounts.(statuses)
+	if !ok || c.Restricts() {
+		return nil
+	}
+	now, known := s.Status(c.Account)
+	switch {
+	case known && now == wire.StatusCancelled:
+		return fmt.Errorf("%w: a cancelled account stays cancelled", wire.ErrDecision)
+	case known && now == wire.StatusSuspended && c.Decision == nil:
+		return fmt.Errorf("%w: a put does not restore", wire.ErrDecision)
+	}
+	return nil
+}
+
+// settle announces what was committed and gives the moments of effect.
+func (d *Downlink) settle(changes []wire.Change) []wire.AppliedDecision {
+	var out []wire.AppliedDecision
+	for _, c := range changes {
+		if c.Op == "" {
+			continue
+		}
+		if !c.Restricts() {
+			d.opts.OnChange(c.Account)
+		}
+		if c.Decision == nil {
+			continue
+		}
+		at, early := d.effects[c.Decision.ID]
+		if !early {
+			at = appliedNow(c.Decision.ID)
+		}
+		delete(d.effects, c.Decision.ID)
+		out = append(out, at)
+	}
+	return out
+}
+
+func refused(e wire.Entry, err error) wire.RefusedDecision {
+	r := wire.RefusedDecision{Seq: e.Seq, Why: fmt.Sprintf("%.200v", err)}
+	if e.Change.Decision != nil && len(e.Change.Decision.ID) <= 64 {
+		r.ID = e.Change.Decision.ID
+	}
+	return r
+}

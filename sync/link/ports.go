@@ -1,0 +1,59 @@
+package link
+
+import (
+	"crypto/hpke"
+	"time"
+
+	"bordergate/sync/wire"
+)
+
+// Journal is what Uplink needs of the gate's journal. Its methods are called
+// from Uplink's goroutine only.
+type Journal interface {
+	Epoch() uint64
+	Ranges() []Range
+	// Read gives up to limit encoded records of the stream from a sequence
+	// on, in order and without a hole.
+	Read(stream wire.Stream, from uint64, limit int) ([]Raw, error)
+	// Acknowledge moves the stream's cursor. A hash that is not the
+	// journal's own is an error, and a fatal one.
+	Acknowledge(wire.Ack) error
+}
+
+// Range is what the journal holds of a stream: First to Next-1, of which HQ
+// has Acked.
+type Range struct {
+	Stream             wire.Stream
+	First, Next, Acked uint64
+}
+
+// Raw is an encoded record.
+type Raw struct {
+	Seq   uint64
+	Bytes []byte
+}
+
+// DayKeys wraps a day key of the vault for HQ.
+type DayKeys interface {
+	WrapFor(class uint8, day uint32, pub hpke.PublicKey) ([]byte, error)
+}
+
+// Accounts is what Downlink needs of the replica. Overlay must be safe beside
+// look-ups; the others are called from Downlink's goroutine only.
+type Accounts interface {
+	// Cursor is the epoch and sequence up to which changes are committed.
+	Cursor() (epoch, seq uint64)
+	// Overlay makes a restricting change bite at once, before it is
+	// committed. An older version of the account than the known one does
+	// nothing.
+	Overlay(wire.Change)
+	// Apply commits changes first, first+1, … and the cursor in one
+	// transaction. Prev is the chain's hash before the first of them and hash
+	// that after the last. A change with an empty Op only takes its place.
+	Apply(epoch, first uint64, prev, hash wire.Hash, changes []wire.Change) error
+	// Head makes the newest verified head known.
+	Head(wire.Head) error
+}
+
+// Clock tells the time and whether it is good enough to judge an expiry.
+type Clock func() (now time.Time, trusted bool)

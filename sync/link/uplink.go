@@ -1,0 +1,357 @@
+package link
+
+import (
+	"context"
+	"crypto/hpke"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bordergate/sync/wire"
+)
+
+// UplinkOptions are the parts and settings of an Uplink.
+type UplinkOptions struct {
+	Gate    string
+	Ring    *wire.Keyring // of HQ's bundle
+	Seal    hpke.PublicKey
+	Journal Journal
+	Keys    DayKeys
+	// Send publishes one signed message of the gate without waiting for it.
+	Send func(topic, typ string, seq uint64, v any) error
+	// Birth publishes the gate's birth, which HQ answers with its cursors.
+	Birth func()
+	// OnFatal is called when HQ and the journal contradict each other. The
+	// gate must not go on.
+	OnFatal func(error)
+	// OnHQ is called with whether HQ's ingest can be reached; fresh says that
+	// it is another session of HQ than before. Neither callback may block.
+	OnHQ   func(online, fresh bool)
+	Stall  time.Duration // time without progress before starting again, 30 s
+	Resend time.Duration // shortest time between two resends from one place, 2 s
+	Logger *slog.Logger
+}
+
+// Uplink sends the journal to HQ.
+type Uplink struct {
+	opts     UplinkOptions
+	in       chan Message
+	wake     chan struct{}
+	counters *counters
+	lanes    []*lane
+	conn     uint64
+	up       bool   // a connection whose subscriptions hold
+	online   bool   // HQ's ingest is there
+	session  string // of HQ
+	wrapped  map[dayClass][]byte
+}
+
+type dayClass struct {
+	day   uint32
+	class uint8
+}
+
+// lane is one stream's way to HQ.
+type lane struct {
+	stream  wire.Stream
+	window  int      // batches under way at most
+	known   bool     // HQ has said where it is, on this connection
+	acked   uint64   // what HQ has
+	sent    uint64   // what has been sent
+	flight  []uint64 // last sequence of each batch under way
+	live    uint64   // records before this one were written before the connection
+	moved   time.Time
+	rewound time.Time
+}
+
+func newUplink(o UplinkOptions, c *counters) *Uplink {
+	if o.Stall <= 0 {
+		o.Stall = 30 * time.Second
+	}
+	if o.Resend <= 0 {
+		o.Resend = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	u := &Uplink{
+		opts: o, in: make(chan Message, 256), wake: make(chan struct{}, 1), counters: c,
+		wrapped: make(map[dayClass][]byte),
+	}
+	// In order of rank: a crossing never waits behind evidence, and evidence
+	// never fills the link.
+	for _, s := range wire.Streams() {
+		window := map[wire.Stream]int{wire.StreamTelemetry: 4, wire.StreamImage: 2}[s]
+		if window == 0 {
+			window = 20
+		}
+		u.lanes = append(u.lanes, &lane{stream: s, window: window})
+	}
+	return u
+}
+
+// Notify says that the journal has grown. It never blocks.
+func (u *Uplink) Notify() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// serve sends and takes acknowledgements until ctx ends.
+func (u *Uplink) serve(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-u.in:
+			u.handle(m)
+		case <-u.wake:
+		case <-tick.C:
+			u.stall(time.Now())
+		}
+		u.pump(ctx)
+	}
+}
+
+func (u *Uplink) handle(m Message) {
+	switch m.Kind {
+	case Up:
+		u.conn, u.up = m.Conn, false
+		u.reset()
+	case Ready:
+		u.up = true
+		u.opts.Birth()
+	case Down:
+		// The next connection's retained state speaks for itself.
+		u.up, u.online, u.session = false, false, ""
+		u.reset()
+		u.opts.OnHQ(false, false)
+	case Received:
+		u.receive(m)
+		m.Ack()
+	}
+}
+
+// reset forgets what was under way: it counts as not delivered.
+func (u *Uplink) reset() {
+	next := make(map[wire.Stream]uint64, len(u.lanes))
+	for _, r := range u.opts.Journal.Ranges() {
+		next[r.Stream] = r.Next
+	}
+	for _, l := range u.lanes {
+		l.known, l.flight, l.live = false, nil, next[l.stream]
+		l.moved, l.rewound = time.Now(), time.Time{}
+	}
+}
+
+func (u *Uplink) receive(m Message) {
+	topic, err := wire.ParseTopic(m.Topic)
+	switch {
+	case err != nil || topic.Gate != "" && topic.Gate != u.opts.Gate:
+		u.counters.add(causeTopic)
+	case topic.Typ == wire.TypeHQ:
+		u.onHQ(m)
+	case topic.Typ == wire.TypeAck:
+		u.onAck(m, topic.Stream)
+	default:
+		u.counters.add(causeTopic)
+	}
+}
+
+// onHQ follows whether HQ's ingest is there. A new session of HQ has seen
+// nothing of what was sent to the one before it.
+func (u *Uplink) onHQ(m Message) {
+	s, err := verify[wire.HQState](u.opts.Ring, m, "", wire.TypeHQ, wire.RoleHead, nil)
+	if err != nil {
+		u.counters.add(causeOf(err))
+		return
+	}
+	fresh := s.Online && s.Session != u.session && u.session != ""
+	switch {
+	case fresh:
+		u.online, u.session = true, s.Session
+		if u.up {
+			u.reset()
+			u.opts.Birth()
+		}
+	case s.Online && s.Session != u.session:
+		u.online, u.session = true, s.Session
+	case s.Online:
+		u.online = true
+	case s.Session == u.session || u.session == "":
+		u.online = false
+	default:
+		u.counters.add(causeReplayed) // the late will of an earlier session
+	}
+	u.opts.OnHQ(u.online, fresh)
+}
+
+func (u *Uplink) onAck(m Message, stream wire.Stream) {
+	a, err := verify[wire.Ack](u.opts.Ring, m, u.opts.Gate, wire.TypeAck, wire.RoleAck, nil)
+	if err == nil && a.Stream != stream.String() {
+		err = wire.ErrTopic
+	}
+	if err != nil {
+		u.counters.add(causeOf(err))
+		u.opts.Logger.Warn("Acknowledgement refused", "cause", causeOf(err))
+		return
+	}
+	l := u.lane(stream)
+	r, ok := u.rangeOf(stream)
+	switch {
+	case !ok || a.Epoch != u.opts.Journal.Epoch():
+		u.counters.add(causeEpoch) // of an earlier journal; HQ's answer to birth names ours
+		return
+	case l.known && a.Cum < l.acked:
+		u.counters.add(causeReplayed)
+		return
+	case a.Cum >= r.Next:
+		u.fatal(fmt.Errorf("acknowledge %s: HQ has record %d, the journal ends before %d", stream, a.Cum, r.Next))
+		return
+	case a.Cum+1 < r.First:
+		u.fatal(fmt.Errorf("acknowledge %s: HQ wants record %d, the journal begins at %d", stream, a.Cum+1, r.First))
+		return
+	}
+	if a.Cum > 0 && a.Cum >= r.Acked {
+		if err := u.opts.Journal.Acknowledge(a); err != nil {
+			u.fatal(fmt.Errorf("acknowledge %s: %w", stream, err))
+			return
+		}
+	}
+	u.advance(l, a)
+}
+
+func (u *Uplink) fatal(err error) {
+	u.counters.add("contradiction")
+	u.opts.OnFatal(err)
+}
+
+// advance moves the lane to what HQ has said.
+func (u *Uplink) advance(l *lane, a wire.Ack) {
+	now := time.Now()
+	switch {
+	case !l.known:
+		l.known, l.sent, l.flight, l.moved = true, a.Cum, nil, now
+	case a.Cum > l.acked:
+		l.moved = now
+	case a.Resend && now.Sub(l.rewound) >= u.opts.Resend:
+		// Each batch behind a hole brings this; one resend answers them all.
+		u.counters.add(causeResend)
+		l.rewound, l.sent, l.flight = now, a.Cum, nil
+	}
+	l.acked = a.Cum
+	l.sent = max(l.sent, l.acked)
+	for len(l.flight) > 0 && l.flight[0] <= l.acked {
+		l.flight = l.flight[1:]
+	}
+}
+
+// stall starts again where a cursor has not moved for long although something
+// is under way, or where HQ never said where it is.
+func (u *Uplink) stall(now time.Time) {
+	birth := false
+	for _, l := range u.lanes {
+		if !u.up || now.Sub(l.moved) < u.opts.Stall || l.known && len(l.flight) == 0 {
+			continue
+		}
+		u.counters.add(causeStall)
+		l.moved, l.known, l.flight = now, false, nil
+		birth = true
+	}
+	if birth {
+		u.opts.Birth()
+	}
+}
+
+func (u *Uplink) lane(s wire.Stream) *lane { return u.lanes[int(s)-1] }
+
+func (u *Uplink) rangeOf(s wire.Stream) (Range, bool) {
+	for _, r := range u.opts.Journal.Ranges() {
+		if r.Stream == s {
+			return r, true
+		}
+	}
+	return Range{}, false
+}
+
+// pump sends what the windows allow, higher ranks first.
+func (u *Uplink) pump(ctx context.Context) {
+	if !u.up || !u.online {
+		return
+	}
+	for _, r := range u.opts.Journal.Ranges() {
+		l := u.lane(r.Stream)
+		for l.known && len(l.flight) < l.window && l.sent+1 < r.Next && ctx.Err() == nil {
+			if err := u.batch(l, r); err != nil {
+				u.opts.Logger.Warn("Records not sent", "stream", l.stream.String(), "error", err)
+				return // the connection is going; the next one starts from HQ's cursor
+			}
+		}
+	}
+}
+
+// batch sends the next records of a lane.
+func (u *Uplink) batch(l *lane, r Range) error {
+	raws, err := u.opts.Journal.Read(l.stream, l.sent+1, wire.MaxBatch)
+	if err != nil {
+		u.counters.add(causeStore)
+		return fmt.Errorf("read journal: %w", err)
+	}
+	out := wire.Records{Stream: l.stream.String(), Epoch: u.opts.Journal.Epoch(), First: l.sent + 1}
+	out.Historical = out.First < l.live
+	size := 0
+	seen := make(map[dayClass]bool)
+	for _, raw := range raws {
+		if raw.Seq != out.First+uint64(out.N) {
+			u.counters.add(causeStore)
+			return fmt.Errorf("read journal: record %d where %d was due", raw.Seq, out.First+uint64(out.N))
+		}
+		if out.N > 0 && size+len(raw.Bytes) > wire.MaxBatchBytes {
+			break
+		}
+		size += len(raw.Bytes)
+		out.Records = append(out.Records, raw.Bytes)
+		out.N++
+		if k, ok := u.dayKey(raw.Bytes, seen); ok {
+			out.Keys = append(out.Keys, k)
+		}
+	}
+	if out.N == 0 {
+		return fmt.Errorf("read journal: no record %d below %d", out.First, r.Next)
+	}
+	if err := u.opts.Send(wire.UpRecords(u.opts.Gate, l.stream), wire.TypeRecords, out.First, out); err != nil {
+		return err
+	}
+	if len(l.flight) == 0 {
+		l.moved = time.Now()
+	}
+	l.sent += uint64(out.N)
+	l.flight = append(l.flight, l.sent)
+	return nil
+}
+
+// dayKey gives the sealed key of a record's personal part, once a batch. A key
+// that was destroyed is left out: its personal part is gone for good.
+func (u *Uplink) dayKey(b []byte, seen map[dayClass]bool) (wire.DayKey, bool) {
+	rec, err := wire.DecodeRecord(b)
+	k := dayClass{rec.Day, rec.Class}
+	if err != nil || len(rec.Sealed) == 0 || seen[k] {
+		return wire.DayKey{}, false
+	}
+	seen[k] = true
+	sealed, ok := u.wrapped[k]
+	if !ok {
+		if sealed, err = u.opts.Keys.WrapFor(rec.Class, rec.Day, u.opts.Seal); err != nil {
+			u.counters.add("day_key")
+			return wire.DayKey{}, false
+		}
+		if len(u.wrapped) >= 64 {
+			clear(u.wrapped)
+		}
+		u.wrapped[k] = sealed
+	}
+	return wire.DayKey{Day: k.day, Class: k.class, Sealed: sealed}, true
+}
