@@ -78,15 +78,27 @@ type machine struct {
 
 	session uint32
 	tx      *transaction
+	// self holds what became known inside a step and is handled after it.
+	self []Input
 }
 
 func newMachine(o Options, post func(Input)) *machine {
 	return &machine{o: o, table: newTable(), post: post, mode: o.Mode, journal: true, cause: "starting"}
 }
 
-// step takes one input: levels are noted whatever the state, then the table
-// answers, then the lane settles.
+// step takes one input, and then whatever followed from it at once.
 func (m *machine) step(in Input) {
+	m.one(in)
+	for len(m.self) > 0 {
+		next := m.self[0]
+		m.self = m.self[1:]
+		m.one(next)
+	}
+}
+
+// one takes one input: levels are noted whatever the state, then the table
+// answers, then the lane settles.
+func (m *machine) one(in Input) {
 	m.note(in)
 	next := m.table[m.state][in.kind](m, in)
 	for hops := 0; next != m.state && hops < int(stateCount); hops++ {
@@ -197,7 +209,10 @@ func (m *machine) record(e Entry) {
 	tx, kind := e.Tx, e.Kind
 	e.Public.Mode = m.mode.String()
 	e.Public.Direction = m.o.Policy.Direction.String()
-	m.o.Recorder.Record(e, func(err error) { m.post(recorded(m.o.Mono(), tx, kind, err)) })
+	err := m.o.Recorder.Record(e, func(err error) { m.post(recorded(m.o.Mono(), tx, kind, err)) })
+	if err != nil && m.journal {
+		m.self = append(m.self, recorded(m.o.Mono(), tx, kind, err))
+	}
 }
 
 // alarm records a safety or security event; it never changes the state.

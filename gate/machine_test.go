@@ -285,3 +285,26 @@ func TestModeChangeWaitsForTheTraveller(t *testing.T) {
 	r.give(Presence(0, Off), SetMode(0, ModeNormal))
 	r.want(t, Ready)
 }
+
+func TestRecordThatIsNotTakenStopsTheLane(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.refuse = errDisk
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.want(t, OutOfService)
+	r.wantEnd(t, reason.Failed, reason.JournalFault)
+}
+
+func TestGrantThatIsNotTakenFails(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.jammed = errDisk
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.flush(nil)
+	r.want(t, ReferredAway)
+	r.wantEnd(t, reason.Failed, reason.DeviceFault)
+}

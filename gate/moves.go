@@ -293,7 +293,9 @@ func carryOut(m *machine, in Input) State {
 	}
 	t.granted = true
 	t.step(StepGrantSent, m.o.Mono())
-	m.o.Turnstile.Grant(t.id, m.o.Policy.Direction, m.o.Times.GrantLife)
+	if err := m.o.Turnstile.Grant(t.id, m.o.Policy.Direction, m.o.Times.GrantLife); err != nil {
+		m.self = append(m.self, GrantFailed(in.At, t.id))
+	}
 	return Granted
 }
 

@@ -30,16 +30,18 @@ type Matcher interface {
 	Match(faces []Face, model string, reference []byte, final bool) Match
 }
 
-// Recorder makes an entry durable and then calls done, from any goroutine,
-// exactly once.
+// Recorder makes an entry durable and then calls done, exactly once, from a
+// goroutine of its own. An error says that the entry was not taken and that
+// done is never called.
 type Recorder interface {
-	Record(e Entry, done func(error))
+	Record(e Entry, done func(error)) error
 }
 
 // Turnstile lets one person through. Grant and Revoke start the work; what
-// came of it arrives as inputs.
+// came of it arrives as inputs. An error of Grant says that it will never be
+// sent.
 type Turnstile interface {
-	Grant(id TxID, d Direction, valid time.Duration)
+	Grant(id TxID, d Direction, valid time.Duration) error
 	Revoke(id TxID)
 }
 

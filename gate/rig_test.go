@@ -37,6 +37,8 @@ type rig struct {
 	revoked []TxID
 	views   []View
 	watched []uint32
+	refuse  error // the recorder's
+	jammed  error // the turnstile's
 }
 
 func goodPass() Pass {
@@ -95,7 +97,10 @@ func (r *rig) Match(faces []Face, _ string, _ []byte, _ bool) Match {
 	return r.match
 }
 
-func (r *rig) Record(e Entry, done func(error)) {
+func (r *rig) Record(e Entry, done func(error)) error {
+	if r.refuse != nil {
+		return r.refuse
+	}
 	r.entries = append(r.entries, e)
 	r.pending = append(r.pending, func(err error) {
 		if err == nil && e.Kind == EntryDecision {
@@ -103,13 +108,18 @@ func (r *rig) Record(e Entry, done func(error)) {
 		}
 		done(err)
 	})
+	return nil
 }
-func (r *rig) Grant(id TxID, _ Direction, _ time.Duration) { r.grants = append(r.grants, id) }
-func (r *rig) Revoke(id TxID)                              { r.revoked = append(r.revoked, id) }
-func (r *rig) Watch(s uint32)                              { r.watched = append(r.watched, s) }
-func (r *rig) Stop()                                       {}
-func (r *rig) Show(v View)                                 { r.views = append(r.views, v) }
-func (r *rig) Wall() (time.Time, ClockTrust, time.Time)    { return r.wall, r.trust, r.wall }
+
+func (r *rig) Grant(id TxID, _ Direction, _ time.Duration) error {
+	r.grants = append(r.grants, id)
+	return r.jammed
+}
+func (r *rig) Revoke(id TxID)                           { r.revoked = append(r.revoked, id) }
+func (r *rig) Watch(s uint32)                           { r.watched = append(r.watched, s) }
+func (r *rig) Stop()                                    {}
+func (r *rig) Show(v View)                              { r.views = append(r.views, v) }
+func (r *rig) Wall() (time.Time, ClockTrust, time.Time) { return r.wall, r.trust, r.wall }
 
 // give steps the machine and then through whatever it posted itself.
 func (r *rig) give(ins ...Input) {

@@ -109,9 +109,13 @@ type Face struct {
 	Hint      string
 	Norm      float32
 	Embedding []float32 // raw, only where Usable
-	Live      float64   // liveness score, only where LiveDone
+	Live      LiveCues  // only where LiveDone
 	LiveDone  bool
 }
+
+// LiveCues are the measurements of one frame against a presentation attack, in
+// the terms of the biometrics package.
+type LiveCues struct{ MS27, SQ15, Lines float64 }
 
 // Liveness is the verdict on presentation attacks.
 type Liveness uint8
