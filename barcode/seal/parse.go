@@ -70,10 +70,7 @@ func parseReferenceV4(r *reader, h *Header) error {
 		return formatError("signer and certificate reference")
 	}
 	h.Signer = head[:4]
-	if !isHex(head[4:]) {
-		return formatError("length of the certificate reference")
-	}
-	n, err := strconv.ParseUint(head[4:], 16, 8)
+	n, err := strconv.ParseUint(head[4:], lengthBase(h.Signer), 8)
 	if err != nil || n < 1 || n > MaxCertRef {
 		return formatError("length of the certificate reference")
 	}
@@ -82,6 +79,15 @@ func parseReferenceV4(r *reader, h *Header) error {
 		return formatError("certificate reference")
 	}
 	return nil
+}
+
+// lengthBase is the base of the reference's length. BSI TR-03171 writes it in
+// decimal, against Doc 9303-13, and all its seals name the signer DEZV.
+func lengthBase(signer string) int {
+	if signer == "DEZV" {
+		return 10
+	}
+	return 16
 }
 
 // parseZone reads the features and the signature that ends the seal.

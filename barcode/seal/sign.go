@@ -54,7 +54,7 @@ func encode(h Header, features []Feature) ([]byte, error) {
 	raw := []byte{magic, byte(h.Version - 1)}
 	for _, text := range []string{
 		(h.Country + "<<")[:3],
-		fmt.Sprintf("%s%02X", h.Signer, len(h.CertRef)),
+		h.Signer + referenceLength(h),
 		h.CertRef,
 	} {
 		b, err := EncodeC40(text)
@@ -81,6 +81,13 @@ func encode(h Header, features []Feature) ([]byte, error) {
 		raw = appendValue(raw, f.Tag, f.Value)
 	}
 	return raw, nil
+}
+
+func referenceLength(h Header) string {
+	if lengthBase(h.Signer) == 10 {
+		return fmt.Sprintf("%02d", len(h.CertRef))
+	}
+	return fmt.Sprintf("%02X", len(h.CertRef))
 }
 
 // appendValue writes tag, DER length and value.
