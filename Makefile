@@ -4,7 +4,6 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-export GOFLAGS := -mod=readonly
 
 TRAVELLERS ?=
 SCENARIO ?=
