@@ -1,0 +1,18 @@
+// Package accounts is the gate's own replica of headquarters' accounts: what
+// the lane asks while a traveller stands there, without any network.
+//
+// A change is applied in headquarters' order, and the cursor and the chain's
+// hash are in the same transaction as the data, so every change counts exactly
+// once. A suspension or cancellation bites in memory before it is committed and
+// an older version never undoes it; a restoration holds only once committed. A
+// cancelled account stays cancelled.
+//
+// It fails closed: a new, damaged or diverged replica answers every Lookup with
+// ErrResync until it has reached a signed head. A damaged file is moved aside
+// and rebuilt from headquarters.
+//
+// The file tells a thief nothing: account ids are keyed hashes, everything else
+// is sealed. Lookup is safe for concurrent use and takes microseconds; the
+// methods that change something may be called from any goroutine and run one at
+// a time.
+package accounts
