@@ -1,8 +1,10 @@
 package scene
 
 import (
+	"bytes"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"math"
 	"math/rand/v2"
 )
@@ -77,16 +79,25 @@ type manner struct {
 	x, y, sway, bob, roll, period, gain, side, warm, squeeze, yaw, pitch float64
 }
 
-func newManner(r *rand.Rand, turn float64) manner {
+// newManner draws a manner. Whoever looks at the camera turns towards it from
+// the way he looked when photographed.
+func newManner(r *rand.Rand, f Face, turn, exposure float64) manner {
 	u := func(lo, hi float64) float64 { return lo + (hi-lo)*r.Float64() }
+	across, down := f.look()
 	return manner{
 		x: u(600, 680), y: u(270, 320), sway: u(3, 8), bob: u(1, 4), roll: u(-0.05, 0.05), period: u(0.9, 1.6),
-		gain: u(0.88, 1.08), side: u(-0.14, 0.14), warm: u(-4, 4), squeeze: u(0.94, 0.98),
-		yaw: sign(r) * turn * u(0.8, 1.2), pitch: sign(r) * turn * u(0.5, 0.9),
+		gain: exposure * u(0.92, 1.08), side: u(-0.14, 0.14), warm: u(-4, 4), squeeze: u(0.94, 0.98),
+		yaw: sign(r, across) * turn * u(0.8, 1.2), pitch: sign(r, down-0.58) * turn * u(0.5, 0.9),
 	}
 }
 
-func sign(r *rand.Rand) float64 { return float64(2*r.IntN(2) - 1) }
+// sign is that of v, or either where v is 0.
+func sign(r *rand.Rand, v float64) float64 {
+	if v == 0 {
+		return float64(2*r.IntN(2) - 1)
+	}
+	return math.Copysign(1, v)
+}
 
 func (m manner) looking(t float64) pose {
 	a := 2 * math.Pi * t / m.period
@@ -116,12 +127,29 @@ func (m manner) away(u float64) pose {
 	return p
 }
 
+// Portrait gives the face as a photographer at an issuing office takes it:
+// upright, straight on, before a plain wall, with nobody else in it.
+func Portrait(photo image.Image, f Face) ([]byte, error) {
+	hd := cutHead(photo, f)
+	side := 5*eyeDistance + 2
+	c := canvas{image.NewYCbCr(image.Rect(0, 0, side, side*5/4), image.YCbCrSubsampleRatio444)}
+	for i := range c.Y {
+		c.Y[i], c.Cb[i], c.Cr[i] = 176, 128, 128
+	}
+	hd.draw(c, pose{x: float64(side) / 2, y: float64(side) * 0.55, scale: 1, squeeze: 1, gain: hd.exposure()})
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, c.YCbCr, &jpeg.Options{Quality: 95}); err != nil {
+		return nil, fmt.Errorf("draw portrait: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
 // Clip draws one traveller from the face in the photograph.
 func (s *Studio) Clip(photo image.Image, f Face, o FaceOptions) (FaceClip, error) {
 	r := rand.New(rand.NewPCG(o.Seed, 0xface))
 	hd := cutHead(photo, f)
 	far, soft := hd.blurred(7), hd.blurred(4)
-	m := newManner(r, o.Turn)
+	m := newManner(r, f, o.Turn, hd.exposure())
 	var c FaceClip
 	shot := func(h *head, p pose, t Truth) (Frame, error) {
 		cv := s.wall.copyOf()
@@ -159,8 +187,8 @@ func (s *Studio) finish(c canvas, t Truth, r *rand.Rand) (Frame, error) {
 func (hd *head) draw(c canvas, p pose) {
 	sin, cos := math.Sincos(-p.roll)
 	reach := float64(max(hd.w, hd.h)) * p.scale
-	x0, x1 := max(0, int(p.x-reach)), min(Width-1, int(p.x+reach))
-	y0, y1 := max(0, int(p.y-reach)), Height-1
+	x0, x1 := max(0, int(p.x-reach)), min(c.Rect.Dx()-1, int(p.x+reach))
+	y0, y1 := max(0, int(p.y-reach)), c.Rect.Dy()-1
 	// source = origin + R(-roll) * (target - position) / scale
 	at := func(x, y int) (sx, sy float64) {
 		dx, dy := (float64(x)-p.x)/p.scale, (float64(y)-p.y)/p.scale
@@ -197,8 +225,8 @@ func (hd *head) blend(c canvas, x, y int, sx, sy float64, p pose) {
 	gain := p.gain * (1 + p.side*(sx-hd.ox)/float64(hd.w)*2)
 	yi := y*c.YStride + x
 	c.Y[yi] = over(c.Y[yi], int32(float64(lerp(hd.y))*gain), a)
-	if x&1 == 0 && y&1 == 0 {
-		ci := (y/2)*c.CStride + x/2
+	if full := c.SubsampleRatio == image.YCbCrSubsampleRatio444; full || x&1 == 0 && y&1 == 0 {
+		ci := c.COffset(x, y)
 		c.Cb[ci] = over(c.Cb[ci], lerp(hd.cb)-int32(p.warm), a)
 		c.Cr[ci] = over(c.Cr[ci], lerp(hd.cr)+int32(p.warm), a)
 	}

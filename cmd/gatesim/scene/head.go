@@ -6,6 +6,7 @@ import (
 	"math"
 
 	xdraw "golang.org/x/image/draw"
+	"golang.org/x/image/math/f64"
 )
 
 // Box is a rectangle in a photograph's pixels.
@@ -17,12 +18,25 @@ func (b Box) W() float64 { return b.X2 - b.X1 }
 // H is the box's height in pixels.
 func (b Box) H() float64 { return b.Y2 - b.Y1 }
 
+func (b Box) middle() (x, y float64) { return (b.X1 + b.X2) / 2, (b.Y1 + b.Y2) / 2 }
+
 // Face says where a face is in a photograph. Others are the faces of other
 // people in it, which are cut away.
 type Face struct {
 	Box    Box
 	Eyes   [2][2]float64
+	Nose   [2]float64 // its tip; zero where not known
 	Others []Box
+}
+
+// look says how the nose lies against the middle of the eyes, in eye
+// distances across and down; 0 and the usual 0.58 where it is not known.
+func (f Face) look() (across, down float64) {
+	if f.Nose == [2]float64{} {
+		return 0, 0.58
+	}
+	x, y := newUpright(f).at(f.Nose[0], f.Nose[1])
+	return x / eyeDistance, y / eyeDistance
 }
 
 // eyeDistance is the inter-eye distance of a head at the gate in pixels, at
@@ -36,60 +50,67 @@ type head struct {
 	ox, oy    float64
 	fx, fy    float64 // middle of the face
 	rx, ry    float64 // half its width and height
+	luma      float64 // mean of the face
 	y, cb, cr []uint8
 	alpha     []uint8
 }
 
-// cutHead cuts a face out of a photograph with a soft edge, keeps what of
-// the shoulders the photograph has, and puts a plain coat beneath.
+// cutHead cuts a face out of a photograph with a soft edge and stands it
+// upright, keeps what of the shoulders the photograph has, and puts a plain
+// coat beneath.
 func cutHead(img image.Image, f Face) *head {
-	ex, ey := (f.Eyes[0][0]+f.Eyes[1][0])/2, (f.Eyes[0][1]+f.Eyes[1][1])/2
-	ied := math.Hypot(f.Eyes[1][0]-f.Eyes[0][0], f.Eyes[1][1]-f.Eyes[0][1])
-	scale := eyeDistance / max(ied, 1)
-	bw, bh := f.Box.W()*scale, f.Box.H()*scale
-	w, h := int(bw*3.2), int(bh*3.0)
-	hd := &head{w: w, h: h, ox: float64(w) / 2, oy: bh, rx: bw / 2, ry: bh / 2}
-	hd.fx = hd.ox + ((f.Box.X1+f.Box.X2)/2-ex)*scale
-	hd.fy = hd.oy + ((f.Box.Y1+f.Box.Y2)/2-ey)*scale
-	rgba := image.NewRGBA(image.Rect(0, 0, w, h))
-	src := image.Rect(int(ex-hd.ox/scale), int(ey-hd.oy/scale), int(ex+(float64(w)-hd.ox)/scale), int(ey+(float64(h)-hd.oy)/scale))
-	part := within(img, src)
-	xdraw.CatmullRom.Scale(rgba, rgba.Bounds(), part, part.Bounds(), draw.Src, nil)
-	m := newMask(f, ex, ey, scale, hd)
+	up := newUpright(f)
+	bw, bh := f.Box.W()*up.scale, f.Box.H()*up.scale
+	hd := &head{w: int(bw * 3.2), h: int(bh * 3.0), ox: bw * 1.6, oy: bh, rx: bw / 2, ry: bh / 2}
+	up.ox, up.oy = hd.ox, hd.oy
+	face := up.box(f.Box)
+	hd.fx, hd.fy = face.middle()
+	m := mask{face: face}
+	for _, o := range f.Others {
+		m.others = append(m.others, up.box(o))
+	}
+	rgba := image.NewRGBA(image.Rect(0, 0, hd.w, hd.h))
+	xdraw.CatmullRom.Transform(rgba, up.matrix(), img, img.Bounds(), draw.Src, nil)
 	hd.fill(rgba, m)
 	return hd
 }
 
-// within gives the part r of img as an own picture, its edge repeated where
-// r reaches beyond img.
-func within(img image.Image, r image.Rectangle) *image.RGBA {
-	out := image.NewRGBA(image.Rect(0, 0, max(r.Dx(), 1), max(r.Dy(), 1)))
-	b := img.Bounds()
-	for y := range out.Rect.Dy() {
-		sy := min(max(r.Min.Y+y, b.Min.Y), b.Max.Y-1)
-		for x := range out.Rect.Dx() {
-			sx := min(max(r.Min.X+x, b.Min.X), b.Max.X-1)
-			out.Set(x, y, img.At(sx, sy))
-		}
+// upright maps a photograph's pixels to a cut-out's: eyes level, at
+// eyeDistance, their middle at (ox, oy).
+type upright struct {
+	ex, ey, sin, cos, scale, ox, oy float64
+}
+
+func newUpright(f Face) upright {
+	dx, dy := f.Eyes[1][0]-f.Eyes[0][0], f.Eyes[1][1]-f.Eyes[0][1]
+	ied := max(math.Hypot(dx, dy), 1)
+	return upright{
+		ex: (f.Eyes[0][0] + f.Eyes[1][0]) / 2, ey: (f.Eyes[0][1] + f.Eyes[1][1]) / 2,
+		sin: dy / ied, cos: dx / ied, scale: eyeDistance / ied,
 	}
-	return out
+}
+
+func (u upright) at(x, y float64) (float64, float64) {
+	dx, dy := (x-u.ex)*u.scale, (y-u.ey)*u.scale
+	return u.ox + dx*u.cos + dy*u.sin, u.oy - dx*u.sin + dy*u.cos
+}
+
+// box keeps a box's size, since a head is about as wide as its box either way.
+func (u upright) box(b Box) Box {
+	x, y := u.at(b.middle())
+	w, h := b.W()*u.scale/2, b.H()*u.scale/2
+	return Box{x - w, y - h, x + w, y + h}
+}
+
+func (u upright) matrix() f64.Aff3 {
+	c, s := u.cos*u.scale, u.sin*u.scale
+	return f64.Aff3{c, s, u.ox - c*u.ex - s*u.ey, -s, c, u.oy + s*u.ex - c*u.ey}
 }
 
 // mask gives the share of a photograph's pixel in the cut-out.
 type mask struct {
 	face   Box
 	others []Box
-}
-
-func newMask(f Face, ex, ey, scale float64, hd *head) mask {
-	to := func(b Box) Box {
-		return Box{(b.X1-ex)*scale + hd.ox, (b.Y1-ey)*scale + hd.oy, (b.X2-ex)*scale + hd.ox, (b.Y2-ey)*scale + hd.oy}
-	}
-	m := mask{face: to(f.Box)}
-	for _, o := range f.Others {
-		m.others = append(m.others, to(o))
-	}
-	return m
 }
 
 // at is the photograph's share at (x, y), 0 to 1.
@@ -137,7 +158,7 @@ func (hd *head) fill(rgba *image.RGBA, m mask) {
 		for x := range hd.w {
 			i, p := y*hd.w+x, rgba.PixOffset(x, y)
 			px, py := float64(x), float64(y)
-			a, c := m.at(px, py), m.coat(px, py)
+			a, c := m.at(px, py)*float64(rgba.Pix[p+3])/255, m.coat(px, py)
 			shade := 52 + 2*math.Sin(px*0.11)*math.Sin(py*0.013)
 			mix := func(photo, coat float64) uint8 {
 				if a+c*(1-a) <= 0 {
@@ -150,7 +171,24 @@ func (hd *head) fill(rgba *image.RGBA, m mask) {
 			hd.alpha[i] = uint8(255 * (a + c*(1-a)))
 		}
 	}
+	hd.luma = hd.meanLuma()
 }
+
+// meanLuma is the mean of the inner face, what a camera's exposure goes by.
+func (hd *head) meanLuma() float64 {
+	var sum, n float64
+	for y := range hd.h {
+		for x := range hd.w {
+			if ellipse(float64(x), float64(y), hd.fx, hd.fy, 0.7*hd.rx, 0.7*hd.ry) < 1 {
+				sum, n = sum+float64(hd.y[y*hd.w+x]), n+1
+			}
+		}
+	}
+	return sum / max(n, 1)
+}
+
+// exposure is the gain that brings the face to a camera's usual brightness.
+func (hd *head) exposure() float64 { return min(max(118/max(hd.luma, 1), 0.8), 1.8) }
 
 func toYCbCr(r, g, b uint8) (y, cb, cr float64) {
 	fr, fg, fb := float64(r), float64(g), float64(b)

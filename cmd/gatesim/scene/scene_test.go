@@ -141,7 +141,9 @@ func TestCutHeadLeavesOthersOut(t *testing.T) {
 	f.Others = []Box{{190, 70, 240, 150}}
 	img := image.NewRGBA(image.Rect(0, 0, 250, 250))
 	hd := cutHead(img, f)
-	m := newMask(f, 125, 112, eyeDistance/42.0, hd)
+	up := newUpright(f)
+	up.ox, up.oy = hd.ox, hd.oy
+	m := mask{face: up.box(f.Box), others: []Box{up.box(f.Others[0])}}
 	o := m.others[0]
 	if a := m.at((o.X1+o.X2)/2, (o.Y1+o.Y2)/2); a > 0.01 {
 		t.Errorf("the other face's share is %.2f", a)
