@@ -1,0 +1,155 @@
+//go:build cgo
+
+package vision
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"os"
+
+	"gocv.io/x/gocv"
+)
+
+// Limits of a picture: under 16 pixels OpenCV's own geometry breaks down, above 64 megapixels memory does.
+const (
+	minSide   = 16
+	maxSide   = 16384
+	maxPixels = 64 << 20
+	maxFile   = 64 << 20
+)
+
+// Frame is a BGR picture, owned by whoever holds it, to be closed once.
+type Frame struct {
+	mat gocv.Mat
+	at  int64
+	// put takes the Mat back instead of closing it.
+	put func(gocv.Mat)
+}
+
+// ReadImage reads a picture file; its EXIF rotation is applied.
+func ReadImage(path string) (*Frame, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxFile {
+		return nil, fmt.Errorf("read picture: %w: not a file of at most %d bytes", ErrImage, maxFile)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	return DecodeImage(b)
+}
+
+// DecodeImage decodes a picture file's bytes. Its size is checked before OpenCV sees it, where the format is one Go knows.
+func DecodeImage(b []byte) (*Frame, error) {
+	if len(b) == 0 || len(b) > maxFile {
+		return nil, fmt.Errorf("decode picture: %w: %d bytes", ErrImage, len(b))
+	}
+	m, err := gocv.IMDecode(b, gocv.IMReadColor)
+	if err != nil {
+		return nil, fmt.Errorf("decode picture: %w: %w", ErrImage, err)
+	}
+	f := &Frame{mat: m}
+	if err := f.check(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("decode picture: %w", err)
+	}
+	return f, nil
+}
+
+// check stands before every way into OpenCV.
+func (f *Frame) check() error {
+	if f == nil || f.mat.Ptr() == nil || f.mat.Empty() {
+		return fmt.Errorf("%w: empty", ErrImage)
+	}
+	w, h := f.Size()
+	if f.mat.Type() != gocv.MatTypeCV8UC3 || w < minSide || h < minSide || w > maxSide || h > maxSide || w*h > maxPixels {
+		return fmt.Errorf("%w: %dx%d, type %v", ErrImage, w, h, f.mat.Type())
+	}
+	return nil
+}
+
+// At returns when the frame was taken, CLOCK_MONOTONIC nanoseconds; 0 for a file.
+func (f *Frame) At() int64 { return f.at }
+
+// Size returns width and height in pixels.
+func (f *Frame) Size() (w, h int) { return f.mat.Cols(), f.mat.Rows() }
+
+// Luma returns a copy as 8-bit grey, rows without gaps.
+func (f *Frame) Luma() ([]byte, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	grey := gocv.NewMat()
+	defer grey.Close()
+	gocv.CvtColor(f.mat, &grey, gocv.ColorBGRToGray)
+	return grey.ToBytes(), nil
+}
+
+// Dark tells whether the frame is nearly black, as with a covered lens.
+func (f *Frame) Dark() bool {
+	if f.check() != nil {
+		return false
+	}
+	small := gocv.NewMat()
+	defer small.Close()
+	gocv.Resize(f.mat, &small, image.Pt(32, 18), 0, 0, gocv.InterpolationNearestNeighbor)
+	m := small.Mean()
+	return m.Val1+m.Val2+m.Val3 < 3*10
+}
+
+// JPEG encodes the frame at the best quality that fits into limit bytes.
+func (f *Frame) JPEG(limit int) ([]byte, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("encode picture: %w", err)
+	}
+	for _, quality := range []int{90, 75, 50, 25} {
+		buf, err := gocv.IMEncodeWithParams(gocv.JPEGFileExt, f.mat, []int{gocv.IMWriteJpegQuality, quality})
+		if err != nil {
+			return nil, fmt.Errorf("encode picture: %w", err)
+		}
+		out := append([]byte(nil), buf.GetBytes()...)
+		buf.Close()
+		if len(out) <= limit {
+			return out, nil
+		}
+	}
+	return nil, fmt.Errorf("encode picture: %w: larger than %d bytes", ErrImage, limit)
+}
+
+// Close gives the picture's memory back. A second call does nothing.
+func (f *Frame) Close() {
+	if f == nil || f.mat.Ptr() == nil {
+		return
+	}
+	m := f.mat
+	f.mat = gocv.Mat{}
+	if f.put != nil {
+		f.put(m)
+		return
+	}
+	_ = m.Close()
+}
+
+// cut copies a rectangle that may reach over the frame's edge, filling what lies outside.
+func cut(src gocv.Mat, r image.Rectangle, border gocv.BorderType) (gocv.Mat, error) {
+	in := r.Intersect(image.Rect(0, 0, src.Cols(), src.Rows()))
+	if in.Empty() || r.Dx() > maxSide || r.Dy() > maxSide {
+		return gocv.Mat{}, fmt.Errorf("%w: face outside the picture", ErrImage)
+	}
+	part := src.Region(in)
+	defer part.Close()
+	out := gocv.NewMat()
+	if in == r {
+		part.CopyTo(&out)
+		return out, nil
+	}
+	// Region keeps its neighbours; the border must be made of the cut-out alone, which a copy gives.
+	whole := part.Clone()
+	defer whole.Close()
+	gocv.CopyMakeBorder(whole, &out, in.Min.Y-r.Min.Y, r.Max.Y-in.Max.Y, in.Min.X-r.Min.X, r.Max.X-in.Max.X, border, color.RGBA{})
+	return out, nil
+}

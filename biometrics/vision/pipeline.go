@@ -1,0 +1,313 @@
+//go:build cgo
+
+package vision
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"slices"
+	"time"
+
+	"gocv.io/x/gocv"
+)
+
+// The detector's geometry and limits.
+const (
+	detectW, detectH = 320, 240
+	detectPriors     = 4420
+	detectScore      = 0.7
+	detectIoU        = 0.4
+	landmarkSide     = 64
+	featureDim       = 512
+	livenessSide     = 128
+)
+
+// Pipeline is a set of networks for one goroutine.
+type Pipeline struct {
+	detect, landmark, feature, liveness gocv.Net
+	timing                              Timing
+}
+
+// OpenPipeline loads the networks and tries each on an empty picture, so that a model that does not fit is refused now.
+func OpenPipeline(models []Model, o Options) (*Pipeline, error) {
+	SetThreads(max(o.Threads, 1))
+	p := &Pipeline{}
+	for name, net := range map[string]*gocv.Net{
+		ModelDetect: &p.detect, ModelLandmark: &p.landmark, ModelFeature: &p.feature, ModelLiveness: &p.liveness,
+	} {
+		i := slices.IndexFunc(models, func(m Model) bool { return m.Name == name })
+		if i < 0 {
+			_ = p.Close()
+			return nil, fmt.Errorf("open pipeline: %w: no %s model given", ErrModel, name)
+		}
+		n, err := loadNet(models[i])
+		if err != nil {
+			_ = p.Close()
+			return nil, fmt.Errorf("open pipeline: %w", err)
+		}
+		*net = n
+	}
+	if err := p.try(); err != nil {
+		_ = p.Close()
+		return nil, fmt.Errorf("open pipeline: %w", err)
+	}
+	return p, nil
+}
+
+func loadNet(m Model) (gocv.Net, error) {
+	b, err := readModel(m)
+	if err != nil {
+		return gocv.Net{}, err
+	}
+	n, err := gocv.ReadNetFromONNXBytes(b)
+	if err != nil || n.Empty() {
+		return gocv.Net{}, fmt.Errorf("%w: %s: not a network", ErrModel, m.Name)
+	}
+	return n, nil
+}
+
+// try runs every network once; it also takes the slower first call away from the first traveller.
+func (p *Pipeline) try() error {
+	blank := &Frame{mat: gocv.NewMatWithSizeFromScalar(gocv.NewScalar(90, 110, 130, 0), 480, 640, gocv.MatTypeCV8UC3)}
+	defer blank.Close()
+	if _, err := p.Detect(blank); err != nil {
+		return err
+	}
+	_, err := p.Analyse(blank, Detection{Box: Box{220, 140, 200, 200}, Score: 1}, Want{Embed: Always, Live: Always})
+	return err
+}
+
+// Close frees the networks. The pipeline is not used after it.
+func (p *Pipeline) Close() error {
+	for _, n := range []*gocv.Net{&p.detect, &p.landmark, &p.feature, &p.liveness} {
+		if *n != (gocv.Net{}) {
+			_ = n.Close()
+			*n = gocv.Net{}
+		}
+	}
+	return nil
+}
+
+// Timing returns how long the stages of the last calls took.
+func (p *Pipeline) Timing() Timing { return p.timing }
+
+// Detect finds faces, best score first.
+func (p *Pipeline) Detect(f *Frame) ([]Detection, error) {
+	defer stamp(&p.timing.Detect)()
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("detect: %w", err)
+	}
+	canvas, w, h := detectCanvas(f.mat)
+	defer canvas.Close()
+	blob := gocv.BlobFromImage(canvas, 1.0/128, image.Pt(detectW, detectH), gocv.NewScalar(127, 127, 127, 0), true, false)
+	defer blob.Close()
+	p.detect.SetInput(blob, "")
+	outs := p.detect.ForwardLayers([]string{"scores", "boxes"})
+	defer func() {
+		for i := range outs {
+			_ = outs[i].Close()
+		}
+	}()
+	if len(outs) != 2 {
+		return nil, fmt.Errorf("detect: %w: %d outputs", ErrModel, len(outs))
+	}
+	scores, err := floats(outs[0], detectPriors*2)
+	if err != nil {
+		return nil, fmt.Errorf("detect: %w", err)
+	}
+	boxes, err := floats(outs[1], detectPriors*4)
+	if err != nil {
+		return nil, fmt.Errorf("detect: %w", err)
+	}
+	return suppress(readBoxes(scores, boxes, w, h), detectIoU), nil
+}
+
+// readBoxes takes the candidates above the limit; coordinates come as shares of the canvas.
+func readBoxes(scores, boxes []float32, w, h float64) []Detection {
+	var found []Detection
+	for i := range detectPriors {
+		s := float64(scores[2*i+1])
+		if !(s > detectScore) {
+			continue
+		}
+		x0, y0 := float64(boxes[4*i])*w, float64(boxes[4*i+1])*h
+		x1, y1 := float64(boxes[4*i+2])*w, float64(boxes[4*i+3])*h
+		b := Box{x0, y0, x1 - x0, y1 - y0}
+		if b.W >= 4 && b.H >= 4 && b.W <= 2*w && b.H <= 2*h {
+			found = append(found, Detection{Box: b, Score: s})
+		}
+	}
+	return found
+}
+
+// detectCanvas pads to 4:3 at the right or the bottom, and returns the canvas's size in pixels of the frame. Where the frame shrinks
+// by a whole number, as 1280x720 does, it is shrunk first: the same pixels for a sixteenth of the copying.
+func detectCanvas(m gocv.Mat) (canvas gocv.Mat, w, h float64) {
+	cols, rows := m.Cols(), m.Rows()
+	pw, ph := max(cols, rows*4/3), max(rows, cols*3/4)
+	grey := color.RGBA{R: 127, G: 127, B: 127}
+	canvas = gocv.NewMat()
+	if k := pw / detectW; k > 1 && pw == k*detectW && ph == k*detectH && cols%k == 0 && rows%k == 0 {
+		small := gocv.NewMat()
+		defer small.Close()
+		gocv.Resize(m, &small, image.Pt(cols/k, rows/k), 0, 0, gocv.InterpolationLinear)
+		gocv.CopyMakeBorder(small, &canvas, 0, detectH-rows/k, 0, detectW-cols/k, gocv.BorderConstant, grey)
+		return canvas, float64(pw), float64(ph)
+	}
+	gocv.CopyMakeBorder(m, &canvas, 0, ph-rows, 0, pw-cols, gocv.BorderConstant, grey)
+	return canvas, float64(pw), float64(ph)
+}
+
+// Analyse measures one face and, where wanted, embeds it and scores its liveness.
+func (p *Pipeline) Analyse(f *Frame, d Detection, want Want) (Face, error) {
+	p.timing = Timing{Detect: p.timing.Detect}
+	if err := f.check(); err != nil {
+		return Face{}, fmt.Errorf("analyse: %w", err)
+	}
+	face := Face{Box: d.Box, Quality: Quality{Score: d.Score}}
+	points, err := p.landmarks(f.mat, d.Box)
+	if err != nil {
+		return face, fmt.Errorf("find landmarks: %w", err)
+	}
+	face.Points = points
+	face.Quality.pose(points)
+	aligned, err := p.align(f.mat, points)
+	if err != nil {
+		return face, fmt.Errorf("align: %w", err)
+	}
+	defer aligned.Close()
+	if err := face.Quality.exposure(aligned); err != nil {
+		return face, fmt.Errorf("measure: %w", err)
+	}
+	if want.Embed != nil && want.Embed(face.Quality) {
+		if face.Raw, err = p.embed(aligned); err != nil {
+			return face, fmt.Errorf("embed: %w", err)
+		}
+		face.Quality.Norm = norm(face.Raw)
+	}
+	if want.Live != nil && want.Live(face.Quality) {
+		l, err := p.live(f.mat, d.Box)
+		if err != nil {
+			return face, fmt.Errorf("score liveness: %w", err)
+		}
+		face.Live = &l
+	}
+	return face, nil
+}
+
+// landmarks finds the five points inside a square around the box.
+func (p *Pipeline) landmarks(m gocv.Mat, b Box) ([5]Point, error) {
+	defer stamp(&p.timing.Landmark)()
+	r := landmarkSquare(b)
+	crop, err := cut(m, r, gocv.BorderReplicate)
+	if err != nil {
+		return [5]Point{}, err
+	}
+	defer crop.Close()
+	grey, small := gocv.NewMat(), gocv.NewMat()
+	defer grey.Close()
+	defer small.Close()
+	gocv.CvtColor(crop, &grey, gocv.ColorBGRToGray)
+	gocv.Resize(grey, &small, image.Pt(landmarkSide, landmarkSide), 0, 0, gocv.InterpolationLinear)
+	out, err := forward(&p.landmark, small, 1.0/256, gocv.NewScalar(0, 0, 0, 0), landmarkSide, false, 136)
+	if err != nil {
+		return [5]Point{}, err
+	}
+	var l [68]Point
+	for i := range l {
+		l[i] = Point{
+			float64(r.Min.X) + float64(out[2*i])*float64(r.Dx()), float64(r.Min.Y) + float64(out[2*i+1])*float64(r.Dy()),
+		}
+	}
+	return fivePoints(l), nil
+}
+
+// align warps the face onto the template. A face much larger than the template is smoothed first, since bilinear sampling would
+// skip pixels.
+func (p *Pipeline) align(m gocv.Mat, points [5]Point) (gocv.Mat, error) {
+	defer stamp(&p.timing.Align)()
+	s, err := fit(points)
+	if err != nil {
+		return gocv.Mat{}, err
+	}
+	src, k := m, s.scale()
+	if k < 0.55 {
+		sigma := 0.45 / k
+		r := s.footprint(3*sigma + 2).Intersect(image.Rect(0, 0, m.Cols(), m.Rows()))
+		if r.Dx() < minSide || r.Dy() < minSide {
+			return gocv.Mat{}, fmt.Errorf("%w: face outside the picture", ErrImage)
+		}
+		part := m.Region(r)
+		defer part.Close()
+		src = gocv.NewMat()
+		defer src.Close()
+		gocv.GaussianBlur(part, &src, image.Point{}, sigma, sigma, gocv.BorderDefault)
+		s = s.shifted(float64(r.Min.X), float64(r.Min.Y))
+	}
+	warp := gocv.NewMatWithSize(2, 3, gocv.MatTypeCV64F)
+	defer warp.Close()
+	for i, v := range []float64{s.A, -s.B, s.TX, s.B, s.A, s.TY} {
+		warp.SetDoubleAt(i/3, i%3, v)
+	}
+	out := gocv.NewMat()
+	gocv.WarpAffineWithParams(src, &out, warp, image.Pt(alignSize, alignSize), gocv.InterpolationLinear, gocv.BorderConstant, color.RGBA{})
+	return out, nil
+}
+
+// footprint is the part of the picture the template covers, with a margin in pixels.
+func (s similarity) footprint(margin float64) image.Rectangle {
+	x0, y0, x1, y1 := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
+	for _, c := range []Point{{0, 0}, {alignSize, 0}, {0, alignSize}, {alignSize, alignSize}} {
+		p := s.back(c)
+		x0, y0, x1, y1 = min(x0, p.X), min(y0, p.Y), max(x1, p.X), max(y1, p.Y)
+	}
+	return image.Rect(int(x0-margin), int(y0-margin), int(x1+margin)+1, int(y1+margin)+1)
+}
+
+func (p *Pipeline) embed(aligned gocv.Mat) ([]float32, error) {
+	defer stamp(&p.timing.Feature)()
+	return forward(&p.feature, aligned, 1.0/128, gocv.NewScalar(127, 127, 127, 0), alignSize, false, featureDim)
+}
+
+// forward runs a network with one input and one output and returns a copy of its values, which must be finite.
+func forward(n *gocv.Net, m gocv.Mat, scale float64, mean gocv.Scalar, side int, swap bool, want int) ([]float32, error) {
+	blob := gocv.BlobFromImage(m, scale, image.Pt(side, side), mean, swap, false)
+	defer blob.Close()
+	n.SetInput(blob, "")
+	out := n.Forward("")
+	defer out.Close()
+	v, err := floats(out, want)
+	return slices.Clone(v), err
+}
+
+// floats gives the values of a network's output without copying: they die with the Mat.
+func floats(m gocv.Mat, want int) ([]float32, error) {
+	if m.Empty() || m.Total() != want {
+		return nil, fmt.Errorf("%w: output has another size than %d", ErrModel, want)
+	}
+	v, err := m.DataPtrFloat32()
+	if err != nil || len(v) != want {
+		return nil, fmt.Errorf("%w: output is not %d floats", ErrModel, want)
+	}
+	for _, f := range v {
+		if f != f || math.IsInf(float64(f), 0) {
+			return nil, fmt.Errorf("%w: output is not finite", ErrModel)
+		}
+	}
+	return v, nil
+}
+
+func norm(v []float32) float64 {
+	var s float64
+	for _, f := range v {
+		s += float64(f) * float64(f)
+	}
+	return math.Sqrt(s)
+}
+
+func stamp(d *time.Duration) func() {
+	start := time.Now()
+	return func() { *d = time.Since(start) }
+}
