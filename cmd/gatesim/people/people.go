@@ -83,7 +83,9 @@ type faceLine struct {
 	Nose [2]float64 `yaml:"nose"`
 }
 
-func (l faceLine) box() scene.Box { return scene.Box{X1: l.Box[0], Y1: l.Box[1], X2: l.Box[2], Y2: l.Box[3]} }
+func (l faceLine) box() scene.Box {
+	return scene.Box{X1: l.Box[0], Y1: l.Box[1], X2: l.Box[2], Y2: l.Box[3]}
+}
 
 func (l faceLine) face(others []faceLine) scene.Face {
 	f := scene.Face{Box: l.box(), Eyes: [2][2]float64{{l.Eyes[0], l.Eyes[1]}, {l.Eyes[2], l.Eyes[3]}}, Nose: l.Nose}
