@@ -108,3 +108,6 @@ func recorded(at int64, tx TxID, entry string, err error) Input {
 	}
 	return in
 }
+
+// JournalLost tells that what the journal holds can no longer be relied on.
+func JournalLost(at int64) Input { return Input{kind: inRecordFailed, At: at} }

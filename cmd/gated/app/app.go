@@ -1,0 +1,259 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"bordergate/configs"
+	"bordergate/gate"
+	"bordergate/sync/accounts"
+	"bordergate/sync/journal"
+	"bordergate/sync/vault"
+)
+
+// App is one gate: New opens it, Serve runs it, Close closes what New opened.
+type App struct {
+	cfg    *configs.Gate
+	log    *slog.Logger
+	hub    *hub
+	clock  *wallClock
+	faults []Fault
+
+	server  *server
+	control *control
+
+	identity *vault.Identity
+	journal  *journal.Journal
+	vault    *vault.Vault
+	replica  *accounts.Replica
+	recorder *recorder
+	hq       *hqLink
+	barrier  *barrier
+	eyes     eyes
+	matcher  matcher
+	lane     *gate.Lane
+
+	services []service
+	closers  []closer
+}
+
+// service is a long-lived part. Serve returns when ctx ends, and not before
+// unless the part can do its work no more.
+type service struct {
+	name  string
+	serve func(ctx context.Context) error
+}
+
+type closer struct {
+	name  string
+	close func() error
+}
+
+// New opens a gate. Whatever is missing or damaged becomes a fault: the gate
+// is then made without a lane and can only say why. Close must be called.
+func New(cfg *configs.Gate, log *slog.Logger) *App {
+	a := &App{cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{})}
+	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
+	a.open("status", a.openStatus)
+	a.open("control_socket", a.openControl)
+	if !a.open("identity", a.openIdentity) || !a.open("journal", a.openJournal) {
+		// Without a journal nothing else is worth opening.
+		return a.finish()
+	}
+	a.open("accounts", a.openAccounts)
+	a.open("headquarters", a.openHQ)
+	a.open("models", a.openEyes)
+	a.open("turnstile", a.openTurnstile)
+	a.open("trust", a.openLane)
+	return a.finish()
+}
+
+// finish puts the faults on show.
+func (a *App) finish() *App {
+	if len(a.faults) > 0 {
+		a.lane = nil
+		a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: a.faults[0].Part, Since: monoNow()})
+	}
+	return a
+}
+
+// open runs one step and turns its error into a fault.
+func (a *App) open(part string, step func() error) bool {
+	err := step()
+	if err != nil {
+		a.faults = append(a.faults, Fault{Part: part, Error: err.Error()})
+		a.log.Error("Gate stays closed", "part", part, "error", err)
+	}
+	return err == nil
+}
+
+// Faults is what keeps the gate closed; empty when it can serve.
+func (a *App) Faults() []Fault { return slices.Clone(a.faults) }
+
+// StatusAddr is the address of the status page, or empty.
+func (a *App) StatusAddr() string {
+	if a.server == nil {
+		return ""
+	}
+	return a.server.addr()
+}
+
+func (a *App) run(name string, serve func(ctx context.Context) error) {
+	a.services = append(a.services, service{name, serve})
+}
+
+func (a *App) onClose(name string, f func() error) {
+	a.closers = append(a.closers, closer{name, f})
+}
+
+// Serve runs the gate until ctx ends, which is not an error, or until a part
+// fails for good. The lane stops first, so that no grant is pending when the
+// turnstile's driver makes the device inert.
+func (a *App) Serve(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	services, endServices := context.WithCancel(context.WithoutCancel(ctx))
+	defer endServices()
+	rest, restCtx := errgroup.WithContext(services)
+	for _, s := range a.services {
+		rest.Go(func() error {
+			err := s.serve(restCtx)
+			if restCtx.Err() == nil {
+				err = fmt.Errorf("part %s ended: %w", s.name, cause(err))
+				fail(err)
+				return err
+			}
+			return nil
+		})
+	}
+	if a.lane != nil {
+		a.lane.Post(gate.Start(monoNow()))
+		if err := a.lane.Serve(ctx); ctx.Err() == nil {
+			fail(fmt.Errorf("lane ended: %w", cause(err)))
+		}
+	} else {
+		<-ctx.Done()
+	}
+	endServices()
+	err := rest.Wait()
+	if why := context.Cause(ctx); !errors.Is(why, context.Canceled) {
+		err = errors.Join(err, why)
+	}
+	return err
+}
+
+func cause(err error) error {
+	if err == nil {
+		return errors.New("without a reason")
+	}
+	return err
+}
+
+// Close closes what New opened, last in first out. Safe to call twice.
+func (a *App) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(a.closers) {
+		if err := c.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
+		}
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+func (a *App) openStatus() error {
+	s, err := newServer(a.cfg.Status.Listen, a.hub, a.Status)
+	if err != nil {
+		return err
+	}
+	a.server = s
+	a.run("status page", s.serve)
+	a.onClose("status page", s.http.Close)
+	return nil
+}
+
+func (a *App) openIdentity() error {
+	id, err := vault.LoadIdentity(a.cfg.Paths.Identity)
+	if err != nil {
+		return err
+	}
+	if id.Gate != a.cfg.Gate.ID {
+		return fmt.Errorf("identity in %s is of gate %s, gate.id says %s: correct one of them", a.cfg.Paths.Identity, id.Gate, a.cfg.Gate.ID)
+	}
+	a.identity = id
+	return nil
+}
+
+func (a *App) openJournal() error {
+	if err := os.MkdirAll(a.cfg.Paths.State, 0o700); err != nil {
+		return fmt.Errorf("make state folder: %w", err)
+	}
+	v, err := vault.Open(filepath.Join(a.cfg.Paths.State, "keys"), a.identity.Master)
+	if err != nil {
+		return err
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return fmt.Errorf("read boot id: %w", err)
+	}
+	j, err := journal.Open(journal.Options{
+		Path: filepath.Join(a.cfg.Paths.State, "journal.db"), Gate: a.cfg.Gate.ID, Vault: v,
+		Boot: bootID(string(boot)), Simulated: a.cfg.Simulated,
+	})
+	if err != nil {
+		return err
+	}
+	a.vault, a.journal = v, j
+	a.onClose("journal", j.Close)
+	a.clock.raise(time.Unix(0, int64(j.Fact(factFloor))))
+	a.recorder = &recorder{journal: j, clock: a.clock, log: a.log, notify: a.notify}
+	n, err := a.recorder.closeInterrupted(context.Background())
+	if n > 0 {
+		a.log.Warn("Transactions were interrupted by the last stop", "count", n)
+	}
+	return err
+}
+
+// factFloor is the journal's monotone fact of the newest signed time, Unix ns.
+const factFloor = "time_floor"
+
+func (a *App) notify() {
+	if a.hq != nil {
+		a.hq.gate.Notify()
+	}
+}
+
+func (a *App) openAccounts() error {
+	r, err := accounts.Open(accounts.Options{
+		Path: filepath.Join(a.cfg.Paths.State, "accounts.db"), Key: a.vault.Key("accounts"),
+	})
+	if err != nil {
+		return err
+	}
+	a.replica = r
+	a.onClose("accounts", r.Close)
+	if t, ok := r.Fresh(); ok {
+		a.clock.raise(t)
+	}
+	return nil
+}
+
+// NewBroken makes a gate that cannot be configured: it stays closed and serves
+// its faults on the default address, if that can be had.
+func NewBroken(faults configs.Faults, log *slog.Logger) *App {
+	cfg := configs.DefaultGate()
+	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{})}
+	for _, f := range faults {
+		a.faults = append(a.faults, Fault{Part: "configuration", Error: f.Error()})
+	}
+	a.open("status", a.openStatus)
+	return a.finish()
+}

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"bordergate/biometrics"
+	"bordergate/gate"
+	"bordergate/hal/vision"
+)
+
+// eye is one camera with its worker.
+type eye struct {
+	camera gate.Camera
+	worker *vision.Worker
+	rules  biometrics.Rules
+	log    *slog.Logger
+	post   func(gate.Input)
+
+	mu     sync.Mutex
+	up     bool
+	health vision.CameraHealth
+	err    string
+}
+
+// eyes are both cameras, as the lane sees them.
+type eyes []*eye
+
+// Watch implements gate.Eyes.
+func (e eyes) Watch(session uint32) {
+	for _, x := range e {
+		x.worker.Watch(session)
+	}
+}
+
+// Stop implements gate.Eyes.
+func (e eyes) Stop() {
+	for _, x := range e {
+		x.worker.Stop()
+	}
+}
+
+// serveEvents tells the lane what the worker sees.
+func (e *eye) serveEvents(ctx context.Context) error {
+	for {
+		select {
+		case v := <-e.worker.Events():
+			e.tell(v)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (e *eye) tell(v vision.Event) {
+	switch v := v.(type) {
+	case vision.Symbol:
+		e.post(gate.Symbol(monoNow(), v.Session, v.FrameAt, v.Payload))
+	case vision.Face:
+		e.post(gate.FaceSeen(monoNow(), v.Session, e.face(v)))
+	case vision.CameraHealth:
+		e.note(v.OK, v, v.Err)
+	case vision.Down:
+		text := "worker ended"
+		if v.Err != nil {
+			text = v.Err.Error()
+		}
+		e.note(false, vision.CameraHealth{}, text)
+	}
+}
+
+// note keeps the camera's health and tells the lane of a change.
+func (e *eye) note(ok bool, h vision.CameraHealth, text string) {
+	e.mu.Lock()
+	changed := ok != e.up
+	e.up, e.health, e.err = ok, h, text
+	e.mu.Unlock()
+	if changed {
+		if ok {
+			e.log.Info("Camera delivers frames")
+		} else {
+			e.log.Warn("Camera is away", "error", text)
+		}
+		e.post(gate.CameraUp(monoNow(), e.camera, ok))
+	}
+}
+
+func (e *eye) state() (up bool, h vision.CameraHealth, text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.up, e.health, e.err
+}
+
+func (e *eye) face(v vision.Face) gate.Face {
+	q := v.Quality
+	usable, hint := e.rules.Judge(biometrics.Quality{
+		Faces: v.Count, Second: float64(v.Second), Score: float64(q.Score), Norm: float64(q.Norm),
+		EyeDistance: float64(q.EyeDistance), Laplacian: float64(q.Laplacian), Luminance: float64(q.Luminance),
+		ShareOver: float64(q.ShareOver), ShareUnder: float64(q.ShareUnder),
+		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
+	})
+	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(hint), Norm: q.Norm}
+	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {
+		// Far behind the traveller: not a second person in the lane.
+		f.Count = 1
+	}
+	if f.Usable {
+		f.Embedding = v.Raw
+	}
+	if v.Live.Done {
+		f.LiveDone = true
+		f.Live = gate.LiveCues{MS27: float64(v.Live.MS27), SQ15: float64(v.Live.SQ15), Lines: float64(v.Live.Lines)}
+	}
+	return f
+}

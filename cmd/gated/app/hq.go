@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"bordergate/gate"
+	"bordergate/sync/accounts"
+	"bordergate/sync/journal"
+	"bordergate/sync/link"
+	"bordergate/sync/wire"
+)
+
+// outbox is the journal as the link sees it.
+type outbox struct{ *journal.Journal }
+
+func (o outbox) Ranges() []link.Range {
+	var out []link.Range
+	for _, r := range o.Journal.Ranges() {
+		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked})
+	}
+	return out
+}
+
+func (o outbox) Read(s wire.Stream, from uint64, limit int) ([]link.Raw, error) {
+	raws, err := o.Journal.Read(s, from, limit)
+	out := make([]link.Raw, 0, len(raws))
+	for _, r := range raws {
+		out = append(out, link.Raw{Seq: r.Seq, Bytes: r.Bytes})
+	}
+	return out, err
+}
+
+// cache is the account replica as the lane and the link see it.
+type cache struct {
+	*accounts.Replica
+	clock    *wallClock
+	catching func() bool
+}
+
+// Look implements gate.Accounts.
+func (c cache) Look(id string) gate.Account {
+	var out gate.Account
+	out.Issued, _ = c.Fresh()
+	a, known, err := c.Lookup(id)
+	switch {
+	case err != nil:
+		out.Unusable = true
+		return out
+	case !known:
+		return out
+	}
+	out.Level, out.Model, out.Reference = a.Level, a.Model, a.Reference
+	switch a.Status {
+	case wire.StatusActive:
+		out.Status = gate.AccountActive
+	case wire.StatusSuspended:
+		out.Status = gate.AccountSuspended
+	default:
+		// A status this version does not know is no reason to open.
+		out.Status = gate.AccountCancelled
+	}
+	return out
+}
+
+// CatchingUp implements gate.Accounts.
+func (c cache) CatchingUp() bool { return c.catching() }
+
+// Head lifts the clock's floor to the newest signed time.
+func (c cache) Head(h wire.Head) error {
+	if err := c.Replica.Head(h); err != nil {
+		return err
+	}
+	c.clock.raise(time.Unix(0, h.Issued))
+	return nil
+}
+
+// loadBundle reads headquarters' keys and checks them against the pinned root.
+func loadBundle(path, fingerprint string) (wire.Bundle, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return wire.Bundle{}, fmt.Errorf("open hq.bundle: %w (get hq.json from headquarters)", err)
+	}
+	defer f.Close()
+	b := make([]byte, wire.MaxBundle+1)
+	n, err := readUpTo(f, b)
+	if err != nil {
+		return wire.Bundle{}, fmt.Errorf("read hq.bundle: %w", err)
+	}
+	bundle, err := wire.ParseBundle(b[:n], fingerprint)
+	if err != nil {
+		return wire.Bundle{}, fmt.Errorf("check hq.bundle %s: %w (compare hq.fingerprint with headquarters by eye)", path, err)
+	}
+	return bundle, nil
+}
+
+// hqLink is the way to headquarters.
+type hqLink struct{ gate *link.Gate }
+
+func (a *App) openHQ() error {
+	bundle, err := loadBundle(a.cfg.HQ.Bundle, a.cfg.HQ.Fingerprint)
+	if err != nil {
+		return err
+	}
+	if err := a.noRollback(bundle); err != nil {
+		return err
+	}
+	g, err := link.NewGate(link.GateOptions{
+		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
+		Journal: outbox{a.journal}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
+		State: a.wireState, Now: a.linkClock,
+		OnChange:     func(account string) { a.post(gate.AccountChanged(monoNow(), account)) },
+		OnCatchingUp: func(bool) { a.post(gate.AccountChanged(monoNow(), "")) },
+		OnOnline:     func(on bool) { a.log.Info("Way to headquarters changed", "online", on) },
+		OnFatal:      a.contradicted,
+		Logger:       a.log.With("part", "link"),
+	})
+	if err != nil {
+		return err
+	}
+	a.hq = &hqLink{gate: g}
+	a.run("headquarters", g.Serve)
+	a.run("time floor", a.keepFloor)
+	return nil
+}
+
+// factBundle is the journal's monotone fact of the bundle's version.
+const factBundle = "hq_bundle"
+
+// noRollback refuses keys older than those the gate has used.
+func (a *App) noRollback(b wire.Bundle) error {
+	if used := a.journal.Fact(factBundle); b.Ver < used {
+		return fmt.Errorf("check hq.bundle: version %d is older than version %d that was used here before; get the newest hq.json from headquarters", b.Ver, used)
+	}
+	return a.journal.Advance(factBundle, b.Ver)
+}
+
+// contradicted stops the lane: headquarters and the journal hold different
+// records, so one of them was changed.
+func (a *App) contradicted(err error) {
+	a.log.Error("Headquarters and the journal contradict each other", "error", err)
+	a.post(gate.JournalLost(monoNow()))
+}
+
+// linkClock judges the expiry of messages by wall time where it can be
+// trusted.
+func (a *App) linkClock() (time.Time, bool) {
+	now, trust, _ := a.clock.Wall()
+	return now, trust >= gate.ClockHeldOver
+}
+
+func (a *App) cache() cache {
+	return cache{Replica: a.replica, clock: a.clock, catching: a.catchingUp}
+}
+
+func (a *App) catchingUp() bool { return a.hq != nil && a.hq.gate.CatchingUp() }
+
+// keepFloor makes the clock's floor survive a restart.
+func (a *App) keepFloor(ctx context.Context) error {
+	every := time.NewTicker(5 * time.Minute)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return a.journal.Advance(factFloor, uint64(a.clock.floor.Load()))
+		}
+		if err := a.journal.Advance(factFloor, uint64(a.clock.floor.Load())); err != nil {
+			a.log.Error("Time floor is not kept", "error", err)
+		}
+	}
+}
+
+func (a *App) wireState() wire.State {
+	v, _ := a.hub.snapshot()
+	s := wire.State{Mode: v.State.String(), Simulated: a.cfg.Simulated, Queue: map[string]uint64{}}
+	if v.Cause != "" {
+		s.Faults = []string{v.Cause}
+	}
+	for _, r := range a.journal.Ranges() {
+		s.Queue[r.Name] = r.Next - 1 - r.Acked
+	}
+	return s
+}
+
+func version() string {
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" {
+		return b.Main.Version
+	}
+	return "unknown"
+}
+
+// readUpTo fills b as far as the file goes.
+func readUpTo(r io.Reader, b []byte) (int, error) {
+	n, err := io.ReadFull(r, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}

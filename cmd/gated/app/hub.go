@@ -1,0 +1,110 @@
+package app
+
+import (
+	"encoding/json"
+	"sync"
+
+	"bordergate/gate"
+)
+
+// hub is the lane's screen: it keeps the newest view and hands each change to
+// whoever listens. It never blocks the lane; a listener that does not keep up
+// loses its connection, not an event in the middle.
+type hub struct {
+	now func() int64
+
+	mu     sync.Mutex
+	view   gate.View
+	recent []event
+	subs   map[chan event]struct{}
+}
+
+// recentKept is how many finished transactions the status page shows.
+const recentKept = 20
+
+// event is what the status page's stream says. It holds no personal data.
+type event struct {
+	Kind    string             `json:"kind"` // lane or transaction
+	At      int64              `json:"at"`   // CLOCK_MONOTONIC ns
+	State   string             `json:"state,omitempty"`
+	Mode    string             `json:"mode,omitempty"`
+	Cause   string             `json:"cause,omitempty"`
+	Hint    string             `json:"hint,omitempty"`
+	Tx      string             `json:"tx,omitempty"`
+	Outcome string             `json:"outcome,omitempty"`
+	Reasons []string           `json:"reasons,omitempty"`
+	Steps   map[string]float64 `json:"steps_ms,omitempty"`
+	Granted bool               `json:"granted,omitempty"`
+}
+
+func newHub(now func() int64) *hub {
+	return &hub{now: now, subs: map[chan event]struct{}{}}
+}
+
+// Show implements gate.Screen.
+func (h *hub) Show(v gate.View) {
+	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint}
+	if v.Tx != (gate.TxID{}) {
+		e.Tx = v.Tx.String()
+	}
+	if v.Finished {
+		e.Kind, e.Outcome, e.Granted = "transaction", v.Outcome.String(), v.Granted
+		e.Reasons = []string{}
+		for _, r := range v.Reasons {
+			e.Reasons = append(e.Reasons, r.String())
+		}
+		e.Steps = map[string]float64{}
+		for k, us := range v.Steps {
+			e.Steps[k] = float64(us) / 1000
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.view = v
+	if v.Finished {
+		h.recent = append(h.recent, e)
+		if len(h.recent) > recentKept {
+			h.recent = h.recent[1:]
+		}
+	}
+	for c := range h.subs {
+		select {
+		case c <- e:
+		default:
+			delete(h.subs, c)
+			close(c)
+		}
+	}
+}
+
+// listen gives a channel of the events from now on; the newest lane state
+// comes first. The channel is closed when the listener does not keep up.
+func (h *hub) listen() (events <-chan event, end func()) {
+	c := make(chan event, 256)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c <- event{Kind: "lane", At: h.now(), State: h.view.State.String(), Mode: h.view.Mode.String(), Cause: h.view.Cause}
+	h.subs[c] = struct{}{}
+	return c, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if _, live := h.subs[c]; live {
+			delete(h.subs, c)
+			close(c)
+		}
+	}
+}
+
+func (h *hub) snapshot() (gate.View, []event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.view, append([]event(nil), h.recent...)
+}
+
+func (e event) json() []byte {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return []byte("{}")
+	}
+	return b
+}

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"bordergate/barcode/pass"
+	"bordergate/barcode/seal"
+	"bordergate/biometrics"
+	"bordergate/configs"
+	"bordergate/gate"
+	"bordergate/hal"
+	"bordergate/hal/turnstile/modbusio"
+	"bordergate/hal/vision"
+)
+
+// clockMargin is how far beyond the newest signed time a pass must be valid
+// for a clock that was never synchronised to admit on it: longer than any
+// outage.
+const clockMargin = 30 * 24 * time.Hour
+
+// levelNeeded is the account level that opens the gate by itself, by type of
+// pass.
+func levelNeeded() map[string]int {
+	return map[string]int{pass.TypeBorderPass: 2, pass.TypePortPermit: 2}
+}
+
+func (a *App) openEyes() error {
+	models, err := configs.LoadModels(a.cfg.Models.Manifest)
+	if err != nil {
+		return fmt.Errorf("load models.manifest: %w", err)
+	}
+	files, err := modelFiles(models, a.cfg.Models.Dir)
+	if err != nil {
+		return err
+	}
+	program, err := findProgram(a.cfg.Vision.Program)
+	if err != nil {
+		return err
+	}
+	a.matcher, err = newMatcher(models, a.cfg.Models.FMR)
+	if err != nil {
+		return err
+	}
+	cameras := []struct {
+		name   string
+		role   vision.Role
+		camera gate.Camera
+		conf   configs.Camera
+		models []vision.ModelFile
+	}{
+		{"document", vision.RoleDocument, gate.DocumentCamera, a.cfg.Cameras.Document, nil},
+		{"face", vision.RoleFace, gate.FaceCamera, a.cfg.Cameras.Face, files},
+	}
+	for _, c := range cameras {
+		o := vision.DefaultOptions()
+		o.Program, o.Args, o.Name, o.Log = program, []string{"worker"}, c.name, a.log
+		o.Config = vision.WorkerConfig{
+			Role: c.role, Source: c.conf.Source, Width: c.conf.Width, Height: c.conf.Height,
+			FPS: int(c.conf.FPS), Threads: c.conf.Threads, Models: c.models,
+		}
+		if err := o.Config.Validate(); err != nil {
+			return fmt.Errorf("configure %s camera: %w", c.name, err)
+		}
+		e := &eye{camera: c.camera, worker: vision.NewWorker(o), rules: biometrics.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
+		a.eyes = append(a.eyes, e)
+		a.run(c.name+" camera", e.worker.Serve)
+		a.run(c.name+" camera events", e.serveEvents)
+	}
+	return nil
+}
+
+// modelFiles checks every network against its hash before a worker is told of
+// it.
+func modelFiles(m *configs.Models, dir string) ([]vision.ModelFile, error) {
+	var out []vision.ModelFile
+	var errs []error
+	for _, use := range []string{configs.UseDetect, configs.UseLandmark, configs.UseFeature, configs.UseLiveness} {
+		f, _ := m.ByUse(use)
+		path := filepath.Join(dir, filepath.FromSlash(f.File))
+		if err := checkHash(path, f.SHA256); err != nil {
+			errs = append(errs, fmt.Errorf("check model %s: %w", use, err))
+			continue
+		}
+		out = append(out, vision.ModelFile{Name: use, Path: path, SHA256: f.SHA256})
+	}
+	return out, errors.Join(errs...)
+}
+
+// maxModel bounds what is read of a model file, bytes.
+const maxModel = 256 << 20
+
+func checkHash(path, want string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w (fetch the models with: make models)", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, maxModel)); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		return fmt.Errorf("%s has SHA-256 %s, the manifest says %s: it is another or a damaged file; remove it and fetch the models with: make models", path, got, want)
+	}
+	return nil
+}
+
+// findProgram looks beside the running program first, so that a gate never
+// runs another version's worker.
+func findProgram(name string) (string, error) {
+	if filepath.Base(name) != name {
+		if _, err := os.Stat(name); err != nil {
+			return "", fmt.Errorf("find vision.program: %w", err)
+		}
+		return name, nil
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), name)
+		if _, err := os.Stat(beside); err == nil {
+			return beside, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("find vision.program: %w (build it with: make build)", err)
+	}
+	return path, nil
+}
+
+func (a *App) openTurnstile() error {
+	c := a.cfg.Turnstile
+	dev, err := modbusio.New(turnstileOptions(c, a.log))
+	if err != nil {
+		return err
+	}
+	a.barrier = newBarrier(dev, a.log.With("device", "turnstile"), a.post)
+	a.onClose("turnstile", dev.Close)
+	a.run("turnstile", dev.Serve)
+	a.run("turnstile orders", a.barrier.serveOrders)
+	a.run("turnstile events", a.barrier.serveEvents)
+	return nil
+}
+
+// openLane comes last: it needs everything else.
+func (a *App) openLane() error {
+	trust, err := seal.LoadTrust(a.cfg.Trust.Dir, seal.TrustOptions{Pin: a.cfg.Trust.Pin})
+	if err != nil {
+		return err
+	}
+	if len(a.faults) > 0 {
+		return nil // said already
+	}
+	c := a.cfg
+	times := gate.DefaultTimes()
+	times.Reading, times.Matching, times.Referred = c.Policy.CaptureTimeout, c.Policy.FaceTimeout, c.Policy.ReferralHold
+	times.GrantLife = c.Turnstile.PassageWait
+	times.Granted = c.Turnstile.PassageWait + time.Second
+	direction := gate.DirEntry
+	if c.Gate.Direction == hal.Exit.String() {
+		direction = gate.DirExit
+	}
+	a.lane, err = gate.NewLane(gate.Options{
+		Policy: gate.Policy{
+			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: levelNeeded(),
+			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
+			ObserveLiveness: c.Models.Liveness == "observe",
+		},
+		Times: times, Passes: passes{trust}, Accounts: a.cache(), Matcher: a.matcher,
+		Recorder: a.recorder, Turnstile: a.barrier, Eyes: a.eyes, Screen: a.hub, Clock: a.clock,
+		Mono: monoNow, Beat: a.beat(),
+	})
+	return err
+}
+
+// post hands an input to the lane, once there is one.
+func (a *App) post(in gate.Input) {
+	if a.lane != nil {
+		a.lane.Post(in)
+	}
+}

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"bordergate/biometrics"
+	"bordergate/configs"
+	"bordergate/gate"
+)
+
+// Frames of a probe. Three fused frames halve the false rejects of one; an
+// impostor is told from a poor view of the holder by seeing more.
+const (
+	minFrames    = 3
+	rejectFrames = 6
+)
+
+// matcher compares a transaction's faces with a reference. It keeps nothing
+// between calls: a probe lives as long as its transaction.
+type matcher struct {
+	limits biometrics.Thresholds
+	fmr    float64
+	live   biometrics.LivenessRule
+	model  string
+}
+
+// newMatcher takes the operating points of the manifest; the station names a
+// false match rate, never a score.
+func newMatcher(m *configs.Models, fmr float64) (matcher, error) {
+	feature, ok := m.ByUse(configs.UseFeature)
+	if !ok {
+		return matcher{}, errors.New("models.manifest names no recogniser")
+	}
+	limits := biometrics.Thresholds{Reject: m.Thresholds.Reject, TooGood: m.Thresholds.TooGood}
+	for _, a := range m.Thresholds.Accept {
+		p := biometrics.Point{FMR: a.FMR, Accept: a.Score}
+		if a.Frames == 1 {
+			limits.Single = append(limits.Single, p)
+		} else {
+			limits.Fused = append(limits.Fused, p)
+		}
+	}
+	if err := limits.Validate(); err != nil {
+		return matcher{}, fmt.Errorf("use models.manifest: %w", err)
+	}
+	if _, ok := limits.At(fmr, minFrames); !ok {
+		return matcher{}, fmt.Errorf("models.fmr %g has no threshold in models.manifest", fmr)
+	}
+	return matcher{limits: limits, fmr: fmr, live: biometrics.DefaultLivenessRule(), model: feature.Name}, nil
+}
+
+// Match implements gate.Matcher.
+func (m matcher) Match(faces []gate.Face, model string, reference []byte, final bool) gate.Match {
+	out := gate.Match{Model: m.model}
+	ref, err := biometrics.ParseReference(reference)
+	if err != nil || model != m.model {
+		// A reference of another model cannot be compared with this one's
+		// embeddings.
+		return out
+	}
+	probe, live := m.gather(faces)
+	out.Frames = probe.N()
+	out.Liveness = m.liveness(live)
+	if out.Frames == 0 {
+		return out
+	}
+	out.Score = probe.Score(ref)
+	out.Threshold, _ = m.limits.At(m.fmr, out.Frames)
+	out.Similarity = m.similarity(out.Score, out.Frames, len(faces), final)
+	return out
+}
+
+func (m matcher) gather(faces []gate.Face) (*biometrics.Fusion, *biometrics.LivenessSession) {
+	var probe biometrics.Fusion
+	var live biometrics.LivenessSession
+	for _, f := range faces {
+		// A frame that is weak or of another person takes no part; what is
+		// left must still be enough.
+		_ = probe.Add(biometrics.Embedding(f.Embedding), float64(f.Norm))
+		if f.LiveDone {
+			live.Add(biometrics.LivenessScore(f.Live))
+		}
+	}
+	return &probe, &live
+}
+
+func (m matcher) liveness(s *biometrics.LivenessSession) gate.Liveness {
+	switch s.Verdict(m.live) {
+	case biometrics.LivenessLive:
+		return gate.LiveYes
+	case biometrics.LivenessAttack:
+		return gate.LiveAttack
+	default:
+		return gate.LiveUndecided
+	}
+}
+
+// similarity says yes as soon as enough frames agree, and no only when more
+// frames did not help.
+func (m matcher) similarity(score float64, fused, seen int, final bool) gate.Similarity {
+	if fused < minFrames && !final {
+		return gate.Undecided
+	}
+	switch m.limits.Judge(score, m.fmr, fused) {
+	case biometrics.MatchAccept:
+		return gate.Same
+	case biometrics.MatchTooGood:
+		return gate.TooGood
+	case biometrics.MatchReject:
+		if final || seen >= rejectFrames {
+			return gate.Different
+		}
+	case biometrics.MatchBetween:
+		if final {
+			return gate.Between
+		}
+	}
+	return gate.Undecided
+}

@@ -1,0 +1,69 @@
+package app
+
+import (
+	"errors"
+	"time"
+
+	"bordergate/barcode/pass"
+	"bordergate/barcode/seal"
+	"bordergate/gate"
+	"bordergate/gate/reason"
+)
+
+// passes reads symbols for the lane: parse, profile, signature, in this order,
+// so that a foreign code costs nothing and proves nothing.
+type passes struct {
+	trust *seal.Trust
+}
+
+func (p passes) Read(payload []byte, at time.Time) gate.Claim {
+	s, err := seal.Parse(payload)
+	if err != nil {
+		return gate.Claim{Fault: reason.PassFormat}
+	}
+	if s.FeatureRef != pass.FeatureRef || s.Category != pass.Category {
+		return gate.Claim{Fault: reason.PassFormat}
+	}
+	if r := p.trust.Verify(s, at); !r.Valid() {
+		return gate.Claim{Fault: faultOf(r)}
+	}
+	read, err := pass.FromSeal(s)
+	if err != nil {
+		return gate.Claim{Fault: reason.PassFormat}
+	}
+	return gate.Claim{Pass: gatePass(read)}
+}
+
+// faultOf maps the codes of ICAO Doc 9303-13 appendix D to reasons.
+func faultOf(r seal.Result) reason.Reason {
+	switch {
+	case r.Code == seal.InvalidSignature, errors.Is(r.Err, seal.ErrSignedInFuture):
+		return reason.PassSignature
+	case r.Code == seal.UnknownCertificate, r.Code == seal.UntrustedCertificate,
+		r.Code == seal.ExpiredCertificate, r.Code == seal.RevokedCertificate:
+		return reason.PassSigner
+	default:
+		return reason.PassFormat
+	}
+}
+
+// gatePass turns the calendar dates of a pass, both inclusive, into moments of
+// this place.
+func gatePass(p pass.Pass) gate.Pass {
+	g := gate.Pass{
+		Number: p.Number, Type: p.Type, Account: p.Account, Organisation: p.Organisation, Crossings: p.Crossings,
+		ValidFrom: localMidnight(p.ValidFrom, 0), ValidTo: localMidnight(p.ValidTo, 1),
+	}
+	if p.Directions.Has(pass.Entry) {
+		g.Directions = append(g.Directions, gate.DirEntry)
+	}
+	if p.Directions.Has(pass.Exit) {
+		g.Directions = append(g.Directions, gate.DirExit)
+	}
+	return g
+}
+
+func localMidnight(t time.Time, days int) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d+days, 0, 0, 0, 0, time.Local)
+}

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"slices"
+	"time"
+
+	"bordergate/configs"
+	"bordergate/hal"
+)
+
+// Fault is a part that keeps the gate closed, with its cure in the text.
+type Fault struct {
+	Part  string `json:"part"`
+	Error string `json:"error"`
+}
+
+// Status is what the status page shows. It holds no personal data.
+type Status struct {
+	Simulated bool          `json:"simulated"`
+	Gate      configs.Place `json:"gate"`
+	Lane      LaneStatus    `json:"lane"`
+	Clock     string        `json:"clock"`
+	Faults    []Fault       `json:"faults"`
+	Devices   []Device      `json:"devices"`
+	HQ        HQStatus      `json:"hq"`
+	Journal   []Backlog     `json:"journal"`
+	Recent    []event       `json:"recent"`
+}
+
+// LaneStatus is where the lane stands and why.
+type LaneStatus struct {
+	State string  `json:"state"`
+	Mode  string  `json:"mode"`
+	Cause string  `json:"cause"`
+	ForS  float64 `json:"for_s"`
+}
+
+// Device is one device's health.
+type Device struct {
+	Name  string `json:"name"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+// HQStatus is the link's health and the cache's age.
+type HQStatus struct {
+	Connected  bool   `json:"connected"`
+	CatchingUp bool   `json:"catching_up"`
+	Issued     string `json:"accounts_issued,omitempty"`
+	Cursor     uint64 `json:"accounts_cursor"`
+}
+
+// Backlog is what a stream of the journal holds.
+type Backlog struct {
+	Stream string `json:"stream"`
+	Last   uint64 `json:"last"`
+	Acked  uint64 `json:"acknowledged"`
+}
+
+// Status is the gate as it stands.
+func (a *App) Status() Status {
+	v, recent := a.hub.snapshot()
+	slices.Reverse(recent)
+	_, trust, _ := a.clock.Wall()
+	s := Status{
+		Simulated: a.cfg.Simulated, Gate: a.cfg.Gate, Faults: a.faults, Recent: recent,
+		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, ForS: float64(monoNow()-v.Since) / 1e9},
+		Clock: hal.Trust(trust).String(),
+	}
+	if len(a.faults) > 0 {
+		s.Lane.Cause = a.faults[0].Part
+	}
+	if a.barrier != nil {
+		d := Device{Name: "turnstile"}
+		st := a.barrier.dev.Snapshot()
+		if d.OK = st.Online; st.Fault != nil {
+			d.Error = st.Fault.Error()
+		}
+		s.Devices = append(s.Devices, d)
+	}
+	for i, name := range []string{"document_camera", "face_camera"} {
+		if i < len(a.eyes) {
+			up, _, text := a.eyes[i].state()
+			s.Devices = append(s.Devices, Device{Name: name, OK: up, Error: text})
+		}
+	}
+	a.hqStatus(&s)
+	return s
+}
+
+func (a *App) hqStatus(s *Status) {
+	if a.hq != nil {
+		s.HQ.Connected, s.HQ.CatchingUp = a.hq.gate.Status().Connected, a.catchingUp()
+	}
+	if a.replica != nil {
+		_, s.HQ.Cursor = a.replica.Cursor()
+		if t, ok := a.replica.Fresh(); ok {
+			s.HQ.Issued = t.UTC().Format(time.RFC3339)
+		}
+	}
+	if a.journal == nil {
+		return
+	}
+	for _, r := range a.journal.Ranges() {
+		s.Journal = append(s.Journal, Backlog{Stream: r.Name, Last: r.Next - 1, Acked: r.Acked})
+	}
+}

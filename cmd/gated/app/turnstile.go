@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"bordergate/gate"
+	"bordergate/hal"
+)
+
+// order is a grant or its withdrawal on its way to the driver.
+type order struct {
+	revoke bool
+	grant  hal.Grant
+}
+
+// barrier stands between the lane, which may not wait, and the driver, which
+// must. One goroutine carries orders out in their order; another turns the
+// driver's events into the lane's inputs.
+type barrier struct {
+	dev    hal.Turnstile
+	log    *slog.Logger
+	orders chan order
+	post   func(gate.Input)
+	now    func() int64
+}
+
+func newBarrier(dev hal.Turnstile, log *slog.Logger, post func(gate.Input)) *barrier {
+	// One grant in flight is the rule; its withdrawal and a lamp's worth of
+	// room beside it never fill this.
+	return &barrier{dev: dev, log: log, orders: make(chan order, 16), post: post, now: monoNow}
+}
+
+// errHung says that the driver does not take orders.
+var errHung = errors.New("turnstile takes no orders")
+
+// Grant implements gate.Turnstile.
+func (b *barrier) Grant(id gate.TxID, d gate.Direction, valid time.Duration) error {
+	dir := hal.Exit
+	if d == gate.DirEntry {
+		dir = hal.Entry
+	}
+	return b.give(order{grant: hal.Grant{ID: hal.GrantID(id), Dir: dir, Valid: valid}})
+}
+
+// Revoke implements gate.Turnstile. One that cannot be handed over is left to
+// the driver's own timer.
+func (b *barrier) Revoke(id gate.TxID) {
+	if err := b.give(order{revoke: true, grant: hal.Grant{ID: hal.GrantID(id)}}); err != nil {
+		b.log.Error("Grant could not be withdrawn", "error", err)
+	}
+}
+
+func (b *barrier) give(o order) error {
+	select {
+	case b.orders <- o:
+		return nil
+	default:
+		return errHung
+	}
+}
+
+// serveOrders carries out orders until ctx ends, then those already given.
+func (b *barrier) serveOrders(ctx context.Context) error {
+	for {
+		select {
+		case o := <-b.orders:
+			b.carryOut(ctx, o)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *barrier) carryOut(ctx context.Context, o order) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	id := gate.TxID(o.grant.ID)
+	if o.revoke {
+		err := b.dev.Revoke(ctx, o.grant.ID)
+		if err != nil && !errors.Is(err, hal.ErrNoGrant) {
+			b.log.Warn("Grant could not be withdrawn", "error", err)
+		}
+		return
+	}
+	err := b.dev.Grant(ctx, o.grant)
+	switch {
+	case err == nil:
+	case errors.Is(err, hal.ErrUnconfirmed):
+		// It may have been given: the lane waits for the passage or its end.
+		b.log.Warn("Grant is not confirmed", "error", err)
+	default:
+		b.log.Warn("Grant failed", "error", err)
+		b.post(gate.GrantFailed(b.now(), id))
+	}
+}
+
+// serveEvents tells the lane what the device reports.
+func (b *barrier) serveEvents(ctx context.Context) error {
+	for {
+		select {
+		case e := <-b.dev.Events():
+			b.tell(e)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+var levelOf = map[hal.EventKind]func(at int64) gate.Input{
+	hal.PresenceOn:     func(at int64) gate.Input { return gate.Presence(at, gate.On) },
+	hal.PresenceOff:    func(at int64) gate.Input { return gate.Presence(at, gate.Off) },
+	hal.ObstructionOn:  func(at int64) gate.Input { return gate.Obstruction(at, gate.On) },
+	hal.ObstructionOff: func(at int64) gate.Input { return gate.Obstruction(at, gate.Off) },
+	hal.EmergencyOn:    func(at int64) gate.Input { return gate.EmergencyInput(at, gate.On) },
+	hal.EmergencyOff:   func(at int64) gate.Input { return gate.EmergencyInput(at, gate.Off) },
+	hal.DeviceOffline:  func(at int64) gate.Input { return gate.TurnstileUp(at, false) },
+	hal.Tailgating:     gate.SecondPassage,
+	hal.ReverseEntry:   gate.ReversePassage,
+	hal.ForcedEntry:    gate.ForcedPassage,
+}
+
+func (b *barrier) tell(e hal.Event) {
+	at, id := int64(e.At), gate.TxID(e.Grant)
+	switch e.Kind {
+	case hal.DeviceOnline, hal.Desync, hal.InService:
+		b.resync(at)
+	case hal.OutOfService:
+		b.post(gate.TurnstileUp(at, false))
+	case hal.GrantAccepted, hal.GrantUnconfirmed:
+		b.post(gate.GrantAccepted(at, id))
+	case hal.GrantRejected:
+		b.post(gate.GrantFailed(at, id))
+	case hal.PassageStarted:
+		b.post(gate.PassageStarted(at, id))
+	case hal.PassageCompleted:
+		b.post(gate.PassageCompleted(at, id))
+	case hal.PassageTimeout:
+		b.post(gate.PassageTimeout(at, id))
+	default:
+		if in, ok := levelOf[e.Kind]; ok {
+			b.post(in(at))
+			return
+		}
+		b.log.Info("Turnstile event", "kind", e.Kind.String(), "code", e.Code)
+	}
+}
+
+// resync hands over every level, since edges may have been missed.
+func (b *barrier) resync(at int64) {
+	s := b.dev.Snapshot()
+	b.post(gate.EmergencyInput(at, level(s.Level(hal.InputEmergency))))
+	b.post(gate.Obstruction(at, level(s.Level(hal.InputObstruction))))
+	ready := s.Online && s.Level(hal.InputReady) != hal.Off
+	b.post(gate.TurnstileUp(at, ready))
+	b.post(gate.Presence(at, level(s.Level(hal.InputPresence))))
+}
+
+func level(l hal.Level) gate.Level {
+	switch l {
+	case hal.On:
+		return gate.On
+	case hal.Off:
+		return gate.Off
+	default:
+		return gate.Unknown
+	}
+}
+
+func monoNow() int64 { return int64(hal.Now()) }
