@@ -1,0 +1,89 @@
+package scenario
+
+import (
+	"math/rand/v2"
+
+	"bordergate/cmd/gatesim/scene"
+)
+
+// Traveller is one line of a plan.
+type Traveller struct {
+	N         int // from 1
+	Case      string
+	Expect    Expect
+	Seed      uint64
+	Fumble    scene.Fumble
+	LooksAway bool
+	Moment    string
+}
+
+// Offline reports whether headquarters is away while he passes.
+func (t Traveller) Offline() bool { return t.Case == GenuineOffline }
+
+// Fumbles reports whether he does something wrong first.
+func (t Traveller) Fumbles() bool { return t.Fumble != scene.NoFumble || t.LooksAway }
+
+// Plan makes n travellers; with n zero, those of the steps. Fewer than the
+// steps have are taken so that every case keeps its share as long as it can,
+// more are filled up.
+func (s *Scenario) Plan(n int, seed uint64) []Traveller {
+	steps := s.fit(n)
+	r := rand.New(rand.NewPCG(seed, 0x5ce9))
+	var out []Traveller
+	for _, st := range steps {
+		for range st.Count {
+			out = append(out, Traveller{N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment})
+		}
+	}
+	s.fumble(out, r)
+	return out
+}
+
+// fit gives the steps for n travellers.
+func (s *Scenario) fit(n int) []Step {
+	steps := append([]Step(nil), s.Steps...)
+	total := 0
+	for _, st := range steps {
+		total += st.Count
+	}
+	if n == 0 {
+		n = total
+	}
+	if n > total && s.Fill != "" {
+		return append(steps, Step{Case: s.Fill, Count: n - total})
+	}
+	for ; total > n; total-- {
+		most := 0
+		for i := range steps {
+			if steps[i].Count >= steps[most].Count {
+				most = i
+			}
+		}
+		steps[most].Count--
+	}
+	return steps
+}
+
+// fumble makes one in Fumbles of those who mean to pass do something wrong
+// first.
+func (s *Scenario) fumble(list []Traveller, r *rand.Rand) {
+	if s.Fumbles == 0 {
+		return
+	}
+	for first := 0; first < len(list); first += s.Fumbles {
+		i := first + r.IntN(s.Fumbles)
+		if i >= len(list) || list[i].Case != Genuine && list[i].Case != GenuineOffline && list[i].Case != Restored {
+			continue
+		}
+		switch r.IntN(4) {
+		case 0:
+			list[i].Fumble = scene.UpsideDown
+		case 1:
+			list[i].Fumble = scene.BackFirst
+		case 2:
+			list[i].Fumble = scene.TooFar
+		default:
+			list[i].LooksAway = true
+		}
+	}
+}
