@@ -49,7 +49,8 @@ func rooms() []room {
 			"the process that commands the turnstile wires all rooms and has no C++ in it",
 		},
 		{
-			"cmd/gatevision/...", []string{"cmd/gatevision/...", "biometrics", "biometrics/vision", "barcode/symbol", "hal/vision", "configs"},
+			"cmd/gatevision/...",
+			[]string{"cmd/gatevision/...", "biometrics", "biometrics/vision", "barcode/symbol", "hal/vision", "configs"},
 			[]string{unix},
 			"a camera's worker sees pixels and its models, never an account, a key or a turnstile",
 		},
@@ -64,7 +65,8 @@ func rooms() []room {
 			"the simulator meets the daemon on real wires only, so it must not share its code",
 		},
 		{
-			"cmd/hqd/...", []string{"cmd/hqd/...", "sync/...", "barcode/seal", "barcode/pass", "biometrics", "configs"},
+			"cmd/hqd/...",
+			[]string{"cmd/hqd/...", "sync/...", "barcode/seal", "barcode/pass", "biometrics", "configs"},
 			[]string{unix, bolt, paho, "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "go.yaml.in/yaml/v3"},
 			"headquarters knows records, accounts and passes, and no gate's hardware",
 		},
@@ -72,13 +74,16 @@ func rooms() []room {
 		{"gate/screen", []string{"gate", "gate/reason"}, nil, "the screen shows what the lane says and decides nothing"},
 		{"gate", []string{"gate/reason"}, nil, "the domain has no I/O: it declares the small interfaces it needs and stays testable without any device"},
 		{
-			"barcode/symbol", nil, []string{"github.com/makiuchi-d/gozxing", "github.com/boombuler/barcode"},
+			"barcode/symbol", nil,
+			[]string{"github.com/makiuchi-d/gozxing", "github.com/boombuler/barcode"},
 			"symbols are read and drawn here, and nothing is known of what their bytes mean",
 		},
 		{"barcode/seal", nil, []string{"golang.org/x/crypto"}, "a seal is verified by cryptography alone, wherever its bytes come from"},
 		{"barcode/pass", []string{"barcode/seal"}, nil, "a pass is read from a verified seal only"},
 		{
-			"biometrics/vision", []string{"biometrics"}, []string{"gocv.io/x/gocv", unix},
+			"biometrics/vision",
+			[]string{"biometrics"},
+			[]string{"gocv.io/x/gocv", unix},
 			"the only room with C++: its exceptions abort the process, so it lives in the workers",
 		},
 		{"biometrics", nil, nil, "matching and thresholds are pure Go, so that they run and are tested without cgo"},
