@@ -368,18 +368,18 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 		prev, entries = entries[0].Hash, entries[1:]
 	}
 	out := wire.Applied{Epoch: delta.Epoch, Cursor: last.Seq}
-	changes := make([]wire.Change, len(entries))
+	changes, pending := make([]wire.Change, len(entries)), make(map[string]wire.Status)
 	for i, e := range entries {
 		err := e.Change.Check()
 		if err == nil {
-			err = d.lawful(e.Change)
+			err = d.lawful(e.Change, pending)
 		}
 		if err != nil {
 			d.counters.add(causeRefused)
 			out.Refused = append(out.Refused, refused(e, err))
 			continue
 		}
-		changes[i] = e.Change
+		changes[i], pending[e.Change.Account] = e.Change, e.Change.Status
 	}
 	if err := d.opts.Accounts.Apply(delta.Epoch, entries[0].Seq, prev, last.Hash, changes); err != nil {
 		d.counters.add(causeStore)
@@ -392,24 +392,25 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 	d.compare(last.Seq)
 }
 
-// statuses is implemented by a replica that can tell an account's status,
-// overlay included.
+// statuses is implemented by a replica that can tell an account's status as
+// committed, without the overlay, which may be ahead of the log's place.
 type statuses interface {
-	Status(account string) (wire.Status, bool)
+	Committed(account string) (wire.Status, bool)
 }
 
 // lawful refuses a put that would give back what a decision has taken: only a
-// decision may restore, and nothing restores a cancelled account.
-func (d *Downlink) lawful(c wire.Change) error {
-	s, ok := d.opts.Accounts.(statuses)
-	if !ok || c.Restricts() {
-		return nil
+// decision may restore, and nothing restores a cancelled account. Pending
+// holds the statuses of the changes before c in the same delta.
+func (d *Downlink) lawful(c wire.Change, pending map[string]wire.Status) error {
+	now, known := pending[c.Account]
+	if s, ok := d.opts.Accounts.(statuses); ok && !known {
+		now, known = s.Committed(c.Account)
 	}
-	now, known := s.Status(c.Account)
 	switch {
-	case known && now == wire.StatusCancelled:
+	case !known || c.Restricts():
+	case now == wire.StatusCancelled:
 		return fmt.Errorf("%w: a cancelled account stays cancelled", wire.ErrDecision)
-	case known && now == wire.StatusSuspended && c.Decision == nil:
+	case now == wire.StatusSuspended && c.Decision == nil:
 		return fmt.Errorf("%w: a put does not restore", wire.ErrDecision)
 	}
 	return nil

@@ -279,3 +279,10 @@ func parseHeader(b []byte) (Header, error) {
 	}
 	return h, nil
 }
+
+// PayloadOf gives the payload of a message that was verified before it was
+// stored. It verifies nothing.
+func PayloadOf(msg []byte) ([]byte, error) {
+	_, _, payload, _, err := split(msg)
+	return payload, err
+}

@@ -1,0 +1,10 @@
+// Package app is headquarters' end of the sync: an embedded broker and store,
+// the ingest of records, the accounts log and the decisions on it.
+//
+// It acknowledges a record only after the store has synced it to disk, and the
+// cursor it acknowledges is what the store itself holds as last record of that
+// gate, epoch and stream: no crash can come between the two, and an append
+// names the record it expects before it, so that nothing is stored twice. A
+// change of an account is durable before it is published. Personal fields are
+// sealed in the store; neither logs nor errors name a person or an account.
+package app

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"bordergate/sync/wire"
+)
+
+// noticeWithin is how soon after it took effect a suspension or restoration
+// must be notified (domain rule 2).
+const noticeWithin = 2 * time.Hour
+
+// GateApplied is when a gate began to follow a decision.
+type GateApplied struct {
+	Gate    string    `json:"gate"`
+	Applied bool      `json:"applied"`
+	At      time.Time `json:"at,omitzero"`
+	// Millis is from the decision's time at HQ to At on the gate's clock.
+	Millis  float64 `json:"millis,omitempty"`
+	Mono    int64   `json:"mono_ns,omitempty"`
+	Refused string  `json:"refused,omitempty"`
+}
+
+// Notice is a legal notice that was sent.
+type Notice struct {
+	To string    `json:"to"`
+	At time.Time `json:"at"`
+}
+
+// event is what is stored of either.
+type event struct {
+	Gate    string `json:"gate,omitempty"`
+	At      int64  `json:"at"`
+	Mono    int64  `json:"mono,omitempty"`
+	Refused string `json:"refused,omitempty"`
+	To      []byte `json:"to,omitempty"` // sealed
+}
+
+// eventStore keeps when gates applied decisions and which notices were sent.
+// The first report of a gate on a decision counts; the store refuses others.
+type eventStore struct {
+	js     jetstream.JetStream
+	stream jetstream.Stream
+
+	mu      sync.Mutex
+	applied map[string]map[string]event // decision, gate
+	notices map[string][]event          // decision
+}
+
+func openEvents(ctx context.Context, e *engine) (*eventStore, error) {
+	s, err := e.stream(ctx, "EVENTS", "ev.>", nil)
+	if err != nil {
+		return nil, err
+	}
+	es := &eventStore{
+		js: e.js, stream: s, applied: make(map[string]map[string]event), notices: make(map[string][]event),
+	}
+	info, err := s.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load events: %w", err)
+	}
+	for at := uint64(1); at <= info.State.LastSeq; at++ {
+		m, err := s.GetMsg(ctx, at)
+		if err != nil {
+			return nil, fmt.Errorf("load events: %w", err)
+		}
+		var ev event
+		if err := json.Unmarshal(m.Data, &ev); err != nil {
+			return nil, fmt.Errorf("load events: %w", err)
+		}
+		es.project(m.Subject, ev)
+	}
+	return es, nil
+}
+
+func (s *eventStore) project(subject string, ev event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	parts := strings.Split(subject, ".")
+	if len(parts) < 3 {
+		return
+	}
+	id := parts[2]
+	if parts[1] == "notice" {
+		s.notices[id] = append(s.notices[id], ev)
+		return
+	}
+	if s.applied[id] == nil {
+		s.applied[id] = make(map[string]event)
+	}
+	s.applied[id][ev.Gate] = ev
+}
+
+func (s *eventStore) add(ctx context.Context, subject string, ev event, opts ...jetstream.PublishOpt) error {
+	b, err := json.Marshal(ev)
+	if err != nil {
+		return fmt.Errorf("store event: %w", err)
+	}
+	msg := nats.NewMsg(subject)
+	msg.Data = b
+	_, err = s.js.PublishMsg(ctx, msg, opts...)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return nil // known already
+	}
+	if err != nil {
+		return fmt.Errorf("store event: %w", err)
+	}
+	s.project(subject, ev)
+	return nil
+}
+
+// Applied keeps that gate follows, or refuses, the decision.
+func (s *eventStore) Applied(ctx context.Context, gate, id string, ev event) error {
+	s.mu.Lock()
+	_, known := s.applied[id][gate]
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	ev.Gate = gate
+	return s.add(ctx, "ev.applied."+id+"."+gate, ev, jetstream.WithExpectLastSequencePerSubject(0))
+}
+
+// Notice keeps that a notice was sent; to is sealed.
+func (s *eventStore) Notice(ctx context.Context, id string, to []byte) error {
+	return s.add(ctx, "ev.notice."+id, event{At: time.Now().UnixNano(), To: to})
+}
+
+// AppliedReport is HQ's view of one decision.
+type AppliedReport struct {
+	Decision      string        `json:"decision"`
+	Action        wire.Action   `json:"action"`
+	Ground        wire.Ground   `json:"ground"`
+	At            time.Time     `json:"at"`
+	Effective     time.Time     `json:"effective,omitzero"` // first gate's
+	All           bool          `json:"all"`                // every gate in service has applied it
+	Gates         []GateApplied `json:"gates"`
+	NoticeDue     time.Time     `json:"notice_due,omitzero"`
+	NoticeOverdue bool          `json:"notice_overdue"`
+	Notices       []Notice      `json:"notices"`
+}
+
+// report puts together what is known of a decision. Gates are those in
+// service. openTo reads a notice's addressee.
+func (s *eventStore) report(d decision, gates []string, openTo func([]byte) string, now time.Time) AppliedReport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := AppliedReport{Decision: d.ID, Action: d.Action, Ground: d.Ground, At: time.Unix(0, d.At).UTC(), All: true}
+	for _, g := range gates {
+		ev, ok := s.applied[d.ID][g]
+		ga := GateApplied{Gate: g, Applied: ok && ev.Refused == "", Refused: ev.Refused}
+		if ga.Applied {
+			ga.At, ga.Mono = time.Unix(0, ev.At).UTC(), ev.Mono
+			ga.Millis = float64(ev.At-d.At) / 1e6
+			if r.Effective.IsZero() || ga.At.Before(r.Effective) {
+				r.Effective = ga.At
+			}
+		}
+		r.All = r.All && ga.Applied
+		r.Gates = append(r.Gates, ga)
+	}
+	for _, n := range s.notices[d.ID] {
+		r.Notices = append(r.Notices, Notice{To: openTo(n.To), At: time.Unix(0, n.At).UTC()})
+	}
+	slices.SortFunc(r.Notices, func(a, b Notice) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
+	if d.Action != wire.ActionCancel {
+		from := r.Effective
+		if from.IsZero() {
+			from = r.At
+		}
+		r.NoticeDue = from.Add(noticeWithin)
+		r.NoticeOverdue = len(r.Notices) == 0 && now.After(r.NoticeDue)
+	}
+	return r
+}

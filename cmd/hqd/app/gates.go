@@ -1,0 +1,115 @@
+package app
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bordergate/sync/vault"
+	"bordergate/sync/wire"
+)
+
+const gatesDir = "gates"
+
+// ErrGate means that a gate is unknown, retired or not what it says.
+var ErrGate = errors.New("gate is unknown or retired")
+
+// GateEntry is a gate's public half as headquarters keeps it.
+type GateEntry struct {
+	Gate        string    `json:"gate"`
+	Kid         string    `json:"kid"`
+	Sign        []byte    `json:"sign"`
+	Seal        []byte    `json:"seal"`
+	Fingerprint string    `json:"fingerprint"`
+	Added       time.Time `json:"added"`
+	Retired     time.Time `json:"retired,omitzero"`
+	// Former are earlier keys, so that old records can still be attributed.
+	Former []wire.BundleKey `json:"former,omitempty"`
+}
+
+func (g GateEntry) ring() (*wire.Keyring, error) {
+	return wire.NewKeyring(wire.PublicKey{Kid: g.Kid, Role: wire.RoleGate, Key: ed25519.PublicKey(g.Sign)})
+}
+
+func gatePath(dir, gate string) string { return filepath.Join(dir, gatesDir, gate+".json") }
+
+// AddGate registers a gate from the request that gatectl made on it.
+func AddGate(dir string, request []byte) (GateEntry, error) {
+	r, err := vault.ParseRequest(request)
+	if err != nil {
+		return GateEntry{}, fmt.Errorf("add gate: %w", err)
+	}
+	e := GateEntry{
+		Gate: r.Gate, Kid: r.Kid, Sign: r.Sign, Seal: r.Seal, Fingerprint: r.Fingerprint, Added: time.Now().UTC(),
+	}
+	if _, err := e.ring(); err != nil {
+		return GateEntry{}, fmt.Errorf("add gate: %w", err)
+	}
+	if old, err := readGate(gatePath(dir, r.Gate)); err == nil {
+		e.Former = old.Former
+		if old.Kid != e.Kid {
+			e.Former = append(e.Former, wire.BundleKey{Kid: old.Kid, Role: wire.RoleGate, Pub: old.Sign, NotAfter: e.Added})
+		}
+	}
+	return e, saveGate(dir, e)
+}
+
+// RetireGate ends a gate: nothing it sends is accepted any more.
+func RetireGate(dir, gate string) (GateEntry, error) {
+	if !wire.ValidGateID(gate) {
+		return GateEntry{}, fmt.Errorf("retire gate: %w", ErrGate)
+	}
+	e, err := readGate(gatePath(dir, gate))
+	if err != nil {
+		return GateEntry{}, fmt.Errorf("retire gate: %w: %w", ErrGate, err)
+	}
+	e.Retired = time.Now().UTC()
+	return e, saveGate(dir, e)
+}
+
+func saveGate(dir string, e GateEntry) error {
+	b, err := json.MarshalIndent(e, "", "  ")
+	if err == nil {
+		err = writeFile(gatePath(dir, e.Gate), append(b, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("save gate: %w", err)
+	}
+	return nil
+}
+
+func readGate(path string) (GateEntry, error) {
+	var e GateEntry
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, &e)
+	}
+	return e, err
+}
+
+// ListGates reads every registered gate, by name.
+func ListGates(dir string) ([]GateEntry, error) {
+	files, err := os.ReadDir(filepath.Join(dir, gatesDir))
+	if err != nil {
+		return nil, fmt.Errorf("list gates: %w", err)
+	}
+	var out []GateEntry
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".json") {
+			continue
+		}
+		e, err := readGate(filepath.Join(dir, gatesDir, f.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("list gates: %s: %w", f.Name(), err)
+		}
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b GateEntry) int { return strings.Compare(a.Gate, b.Gate) })
+	return out, nil
+}

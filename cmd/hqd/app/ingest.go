@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"bordergate/sync/link"
+	"bordergate/sync/wire"
+)
+
+// storeTimeout bounds one write to the store.
+const storeTimeout = 10 * time.Second
+
+// ingest takes in the messages of a shard's gates, one after another.
+func (a *App) ingest(ctx context.Context, in <-chan link.Message) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-in:
+			a.take(ctx, m)
+			m.Ack()
+		}
+	}
+}
+
+func (a *App) take(ctx context.Context, m link.Message) {
+	topic, err := wire.ParseTopic(m.Topic)
+	if err != nil {
+		return
+	}
+	entry, ring, err := a.fleet.gate(topic.Gate)
+	if err != nil {
+		a.fleet.count("", "unknown_gate")
+		return
+	}
+	if m.Retained {
+		a.fleet.count(topic.Gate, "retained")
+		return
+	}
+	_, payload, err := ring.Verify(m.Payload, wire.Want{Typ: topic.Typ, Topic: m.Topic, To: wire.ToHQ, Role: wire.RoleGate})
+	if err == nil {
+		err = a.handle(ctx, entry, topic, m.Payload, payload)
+	}
+	if err != nil {
+		a.fleet.count(topic.Gate, cause(err))
+		a.opts.Logger.Warn("Message of a gate refused", "gate", topic.Gate, "type", topic.Typ, "error", err)
+	}
+}
+
+func cause(err error) string {
+	switch {
+	case errors.Is(err, ErrFork):
+		return "fork"
+	case errors.Is(err, wire.ErrChain):
+		return "chain"
+	case errors.Is(err, wire.ErrSignature) || errors.Is(err, wire.ErrKey) || errors.Is(err, wire.ErrRole):
+		return "signature"
+	}
+	return "refused"
+}
+
+func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed, payload []byte) error {
+	switch topic.Typ {
+	case wire.TypeBirth:
+		b, err := wire.Decode[wire.Birth](payload)
+		if err != nil {
+			return err
+		}
+		return a.onBirth(ctx, g, b)
+	case wire.TypeDeath:
+		d, err := wire.Decode[wire.Death](payload)
+		if err != nil {
+			return err
+		}
+		// A will comes late: it ends only the connection it was made for.
+		a.fleet.with(g.Gate, func(s *gateState) { s.up = s.up && s.boot != d.Boot })
+	case wire.TypeState:
+		st, err := wire.Decode[wire.State](payload)
+		if err != nil {
+			return err
+		}
+		a.fleet.with(g.Gate, func(s *gateState) { s.state = st })
+	case wire.TypeHello:
+		h, err := wire.Decode[wire.Hello](payload)
+		if err != nil {
+			return err
+		}
+		a.replays.ask(g.Gate, h.Epoch, h.Cursor)
+	case wire.TypeRecords:
+		r, err := wire.Decode[wire.Records](payload)
+		if err != nil {
+			return err
+		}
+		return a.onRecords(ctx, g, topic.Stream, signed, r)
+	case wire.TypeApplied:
+		ap, err := wire.Decode[wire.Applied](payload)
+		if err != nil {
+			return err
+		}
+		return a.onApplied(ctx, g, ap)
+	}
+	return nil
+}
+
+// onBirth answers with where HQ stands, for every stream, and the group key.
+func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
+	a.fleet.with(g.Gate, func(s *gateState) { s.boot, s.birth, s.up = b.Boot, b, true })
+	if err := a.sendKey(g); err != nil {
+		return err
+	}
+	for _, stream := range wire.Streams() {
+		k := recordKey{g.Gate, stream, b.JournalEpoch}
+		c, err := a.records.cursor(ctx, k)
+		if err != nil {
+			return err
+		}
+		if err := a.acknowledge(k, c, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onRecords stores and only then acknowledges. Where something is missing, or
+// the store did not take it, the acknowledgement says from where to send again.
+func (a *App) onRecords(ctx context.Context, g GateEntry, stream wire.Stream, signed []byte, r wire.Records) error {
+	recs, hashes, err := r.Check(g.Gate, stream)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	k := recordKey{g.Gate, stream, r.Epoch}
+	v, c, err := a.records.put(ctx, k, signed, recs, hashes)
+	if errors.Is(err, ErrFork) {
+		// The gate compares the hash with its own chain and stops.
+		return errors.Join(err, a.acknowledge(k, c, false))
+	}
+	if err != nil {
+		return err // the gate's own timer brings the records again
+	}
+	if v == gapped {
+		a.fleet.count(g.Gate, "gap")
+	}
+	return a.acknowledge(k, c, v == gapped)
+}
+
+// onApplied keeps when a gate began to follow decisions that HQ has made.
+func (a *App) onApplied(ctx context.Context, g GateEntry, ap wire.Applied) error {
+	if ap.Epoch != a.ledger.epoch {
+		return nil
+	}
+	for _, d := range ap.Decisions {
+		if _, err := a.ledger.Decision(d.ID); err != nil {
+			return err
+		}
+		if err := a.events.Applied(ctx, g.Gate, d.ID, event{At: d.At, Mono: d.Mono}); err != nil {
+			return err
+		}
+	}
+	for _, d := range ap.Refused {
+		a.fleet.count(g.Gate, "decision_refused")
+		a.opts.Logger.Error("Gate refused a change", "gate", g.Gate, "seq", d.Seq, "why", d.Why)
+		if _, err := a.ledger.Decision(d.ID); err != nil {
+			continue
+		}
+		if err := a.events.Applied(ctx, g.Gate, d.ID, event{At: time.Now().UnixNano(), Refused: d.Why}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,395 @@
+package app
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"bordergate/sync/wire"
+)
+
+// Errors of the accounts log.
+var (
+	ErrNoAccount  = errors.New("account is unknown")
+	ErrTransition = errors.New("account's status does not allow it")
+	ErrNoDecision = errors.New("decision is unknown")
+)
+
+// Limits of one stored message of the log, which is also one delta.
+const (
+	maxDeltaChanges = 100
+	maxDeltaBytes   = 48 << 10
+)
+
+const ledgerSubject = "acct.log"
+
+// entry is one change with what only HQ keeps of it. Raw is the change exactly
+// as gates get it, since the chain runs over these bytes.
+type entry struct {
+	Raw json.RawMessage `json:"raw"`
+	By  string          `json:"by,omitempty"` // who decided, in clear; sealed with the rest
+}
+
+// account is what HQ must know to judge a change.
+type account struct {
+	ver    uint64
+	status wire.Status
+	data   [32]byte // hash of what was enrolled
+}
+
+// decision is a decision in its place.
+type decision struct {
+	wire.Decision
+	seq uint64
+}
+
+// segment is where a stored message stands in the log.
+type segment struct {
+	first, last uint64
+	at          uint64 // the store's own sequence
+	prev        wire.Hash
+}
+
+// ledger is the accounts log: append-only, chained, sealed, with the
+// projections that decisions need. Publishing keeps the log's order: each
+// append calls publish before the next begins.
+type ledger struct {
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	aead    cipher.AEAD
+	epoch   uint64
+	by      func(name string) string // pseudonym
+	publish func(first uint64, prev wire.Hash, raws [][]byte, urgent bool)
+
+	mu        sync.Mutex
+	seq       uint64
+	hash      wire.Hash
+	at        uint64
+	accounts  map[string]account
+	decisions map[string]decision
+	segments  []segment
+}
+
+func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
+	fresh := strconv.FormatInt(time.Now().Unix(), 10)
+	s, err := e.stream(ctx, "ACCOUNTS", ledgerSubject, map[string]string{"epoch": fresh})
+	if err != nil {
+		return nil, err
+	}
+	key := id.derive("accounts log")
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return nil, fmt.Errorf("open accounts log: %w", err)
+	}
+	l := &ledger{
+		js: e.js, stream: s, by: id.pseudonym,
+		accounts: make(map[string]account), decisions: make(map[string]decision),
+		publish: func(uint64, wire.Hash, [][]byte, bool) {},
+	}
+	if l.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return nil, fmt.Errorf("open accounts log: %w", err)
+	}
+	if l.epoch, err = strconv.ParseUint(s.CachedInfo().Config.Metadata["epoch"], 10, 64); err != nil {
+		return nil, fmt.Errorf("open accounts log: epoch: %w", err)
+	}
+	return l, l.load(ctx)
+}
+
+// load rebuilds the projections and checks the chain.
+func (l *ledger) load(ctx context.Context) error {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("load accounts log: %w", err)
+	}
+	for at := uint64(1); at <= info.State.LastSeq; at++ {
+		entries, err := l.read(ctx, at)
+		if err != nil {
+			return err
+		}
+		if err := l.project(at, entries); err != nil {
+			return fmt.Errorf("load accounts log: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *ledger) read(ctx context.Context, at uint64) ([]entry, error) {
+	m, err := l.stream.GetMsg(ctx, at)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts log: %w", err)
+	}
+	plain, err := l.aead.Open(nil, nil, m.Data, l.aad(at))
+	if err != nil {
+		return nil, fmt.Errorf("read accounts log: message %d: %w", at, wire.ErrSealed)
+	}
+	var out []entry
+	if err := json.Unmarshal(plain, &out); err != nil {
+		return nil, fmt.Errorf("read accounts log: message %d: %w", at, wire.ErrPayload)
+	}
+	return out, nil
+}
+
+// aad binds a stored message to its place.
+func (l *ledger) aad(at uint64) []byte {
+	b := binary.BigEndian.AppendUint64([]byte("accounts log "), l.epoch)
+	return binary.BigEndian.AppendUint64(b, at)
+}
+
+// project moves the projections over what was stored at.
+func (l *ledger) project(at uint64, entries []entry) error {
+	seg := segment{first: l.seq + 1, last: l.seq + uint64(len(entries)), at: at, prev: l.hash}
+	for _, e := range entries {
+		var c wire.Change
+		if err := json.Unmarshal(e.Raw, &c); err != nil {
+			return wire.ErrPayload
+		}
+		l.seq++
+		l.hash = wire.ChainNext(l.hash, l.epoch, l.seq, e.Raw)
+		a := l.accounts[c.Account]
+		a.ver, a.status = c.Ver, c.Status
+		if c.Op == wire.OpPut {
+			a.data = enrolled(c)
+		}
+		l.accounts[c.Account] = a
+		if c.Decision != nil {
+			l.decisions[c.Decision.ID] = decision{Decision: *c.Decision, seq: l.seq}
+		}
+	}
+	l.at = at
+	l.segments = append(l.segments, seg)
+	return nil
+}
+
+// enrolled is a hash of the account's data without version and status.
+func enrolled(c wire.Change) [32]byte {
+	c.Ver, c.Status, c.Decision = 0, "", nil
+	b, err := json.Marshal(c)
+	if err != nil {
+		return [32]byte{}
+	}
+	return sha256.Sum256(b)
+}
+
+// append stores entries durably, then moves the projections and publishes.
+// The caller holds mu.
+func (l *ledger) append(ctx context.Context, entries []entry, urgent bool) error {
+	for len(entries) > 0 {
+		n, size := 0, 0
+		for n < len(entries) && n < maxDeltaChanges && (n == 0 || size+len(entries[n].Raw) <= maxDeltaBytes) {
+			size += len(entries[n].Raw) + 1
+			n++
+		}
+		if err := l.appendOne(ctx, entries[:n], urgent); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+func (l *ledger) appendOne(ctx context.Context, entries []entry, urgent bool) error {
+	plain, err := json.Marshal(entries)
+	if err != nil {
+		return fmt.Errorf("write accounts log: %w", err)
+	}
+	msg := nats.NewMsg(ledgerSubject)
+	msg.Data = l.aead.Seal(nil, nil, plain, l.aad(l.at+1))
+	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequence(l.at)); err != nil {
+		// Whether it was stored is unknown: what the store holds decides.
+		if err2 := l.reread(context.WithoutCancel(ctx)); err2 != nil {
+			err = errors.Join(err, err2)
+		}
+		return fmt.Errorf("write accounts log: %w", err)
+	}
+	first, prev := l.seq+1, l.hash
+	if err := l.project(l.at+1, entries); err != nil {
+		return err
+	}
+	raws := make([][]byte, len(entries))
+	for i, e := range entries {
+		raws[i] = e.Raw
+	}
+	l.publish(first, prev, raws, urgent)
+	return nil
+}
+
+// reread takes up what the store holds beyond the projections.
+func (l *ledger) reread(ctx context.Context) error {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	for l.at < info.State.LastSeq {
+		entries, err := l.read(ctx, l.at+1)
+		if err != nil {
+			return err
+		}
+		if err := l.project(l.at+1, entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Put enrols accounts: new ones as given, known ones with their status kept.
+// What is already so is left out. It returns how many were written.
+func (l *ledger) Put(ctx context.Context, accounts []wire.Change) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var entries []entry
+	pending := make(map[string]bool)
+	for i, c := range accounts {
+		c.Op, c.Decision, c.Ver = wire.OpPut, nil, 1
+		if pending[c.Account] {
+			return 0, fmt.Errorf("put account %d: twice in one list", i)
+		}
+		pending[c.Account] = true
+		if old, known := l.accounts[c.Account]; known {
+			if old.data == enrolled(c) {
+				continue
+			}
+			c.Status, c.Ver = old.status, old.ver+1
+		}
+		if err := c.Check(); err != nil {
+			return 0, fmt.Errorf("put account %d: %w", i, err)
+		}
+		raw, err := json.Marshal(c)
+		if err != nil {
+			return 0, fmt.Errorf("put account %d: %w", i, err)
+		}
+		entries = append(entries, entry{Raw: raw})
+	}
+	return len(entries), l.append(ctx, entries, false)
+}
+
+// Order is what a person asks HQ to decide.
+type Order struct {
+	Action        wire.Action  `json:"action"`
+	Account       string       `json:"account"`
+	By            string       `json:"by"`
+	Role          wire.Decider `json:"role"`
+	Authorisation string       `json:"authorisation"`
+	Ground        wire.Ground  `json:"ground"`
+	Request       string       `json:"request"`
+}
+
+// Decide makes a decision durable and publishes it, or refuses to make it.
+func (l *ledger) Decide(ctx context.Context, o Order) (wire.Decision, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, known := l.accounts[o.Account]
+	if !known {
+		return wire.Decision{}, fmt.Errorf("decide: %w", ErrNoAccount)
+	}
+	if o.By == "" {
+		return wire.Decision{}, fmt.Errorf("decide: %w: nobody named as decider", wire.ErrDecision)
+	}
+	to, err := transition(a.status, o.Action)
+	if err != nil {
+		return wire.Decision{}, fmt.Errorf("decide: %w", err)
+	}
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return wire.Decision{}, fmt.Errorf("decide: %w", err)
+	}
+	d := wire.Decision{
+		ID: hex.EncodeToString(id[:]), Action: o.Action, Role: o.Role, Authorisation: o.Authorisation,
+		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: time.Now().UnixNano(),
+	}
+	c := wire.Change{Op: wire.OpStatus, Account: o.Account, Ver: a.ver + 1, Status: to, Decision: &d}
+	if err := c.Check(); err != nil {
+		return wire.Decision{}, fmt.Errorf("decide: %w", err)
+	}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return wire.Decision{}, fmt.Errorf("decide: %w", err)
+	}
+	return d, l.append(ctx, []entry{{Raw: raw, By: o.By}}, c.Restricts())
+}
+
+// transition is what an action makes of a status.
+func transition(from wire.Status, a wire.Action) (wire.Status, error) {
+	to := map[wire.Action]wire.Status{
+		wire.ActionSuspend: wire.StatusSuspended,
+		wire.ActionRestore: wire.StatusActive,
+		wire.ActionCancel:  wire.StatusCancelled,
+	}[a]
+	switch {
+	case to == "":
+		return "", fmt.Errorf("%w: action %.20q, want suspend, restore or cancel", wire.ErrDecision, a)
+	case from == wire.StatusCancelled:
+		return "", fmt.Errorf("%w: it is cancelled for good", ErrTransition)
+	case a == wire.ActionRestore && from != wire.StatusSuspended:
+		return "", fmt.Errorf("%w: it is not suspended", ErrTransition)
+	}
+	return to, nil
+}
+
+// Head is the log's newest place.
+func (l *ledger) Head() wire.Head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return wire.Head{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Issued: time.Now().UnixNano()}
+}
+
+// Decision finds a decision by its id.
+func (l *ledger) Decision(id string) (decision, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d, ok := l.decisions[id]
+	if !ok {
+		return d, ErrNoDecision
+	}
+	return d, nil
+}
+
+// count is the number of accounts and of decisions.
+func (l *ledger) count() (accounts, decisions int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.accounts), len(l.decisions)
+}
+
+// after gives the stored message that holds the change cursor+1, or false at
+// the log's end.
+func (l *ledger) after(ctx context.Context, cursor uint64) (segment, [][]byte, bool, error) {
+	l.mu.Lock()
+	i, _ := slices.BinarySearchFunc(l.segments, cursor+1, func(s segment, seq uint64) int {
+		switch {
+		case s.last < seq:
+			return -1
+		case s.first > seq:
+			return 1
+		}
+		return 0
+	})
+	if i >= len(l.segments) {
+		l.mu.Unlock()
+		return segment{}, nil, false, nil
+	}
+	seg := l.segments[i]
+	l.mu.Unlock()
+	entries, err := l.read(ctx, seg.at)
+	if err != nil {
+		return seg, nil, false, err
+	}
+	raws := make([][]byte, len(entries))
+	for i, e := range entries {
+		raws[i] = e.Raw
+	}
+	return seg, raws, true, nil
+}

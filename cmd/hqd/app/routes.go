@@ -1,0 +1,237 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"bordergate/sync/journal"
+	"bordergate/sync/wire"
+)
+
+func (a *App) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /accounts", a.putAccounts)
+	mux.HandleFunc("POST /decide", a.decide)
+	mux.HandleFunc("GET /applied", a.applied)
+	mux.HandleFunc("POST /notice", a.notice)
+	mux.HandleFunc("GET /records", a.listRecords)
+	mux.HandleFunc("GET /status", a.status)
+	mux.HandleFunc("POST /gates", a.addGate)
+	mux.HandleFunc("POST /gates/retire", a.retireGate)
+	return mux
+}
+
+// body reads the whole request.
+func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		reply(w, nil, fmt.Errorf("read request: %w", err))
+	}
+	return b, err == nil
+}
+
+func (a *App) putAccounts(w http.ResponseWriter, r *http.Request) {
+	b, ok := body(w, r)
+	if !ok {
+		return
+	}
+	list, err := ParseAccounts(b)
+	n := 0
+	if err == nil {
+		n, err = a.ledger.Put(r.Context(), list)
+	}
+	reply(w, struct {
+		Accounts int `json:"accounts"`
+		Written  int `json:"written"`
+	}{len(list), n}, err)
+}
+
+// Decided answers an order.
+type Decided struct {
+	Decision string      `json:"decision"`
+	Action   wire.Action `json:"action"`
+	At       time.Time   `json:"at"`
+	AtUnixNs int64       `json:"at_unix_ns"`
+}
+
+func (a *App) decide(w http.ResponseWriter, r *http.Request) {
+	b, ok := body(w, r)
+	if !ok {
+		return
+	}
+	var o Order
+	if err := strictJSON(b, &o); err != nil {
+		reply(w, nil, fmt.Errorf("%w: %w", wire.ErrDecision, err))
+		return
+	}
+	d, err := a.ledger.Decide(r.Context(), o)
+	reply(w, Decided{d.ID, d.Action, time.Unix(0, d.At).UTC(), d.At}, err)
+}
+
+func (a *App) applied(w http.ResponseWriter, r *http.Request) {
+	d, err := a.ledger.Decision(r.URL.Query().Get("decision"))
+	if err != nil {
+		reply(w, nil, err)
+		return
+	}
+	reply(w, a.events.report(d, a.fleet.inService(), a.openTo, time.Now()), nil)
+}
+
+// noticeRequest says that a notice on a decision was sent.
+type noticeRequest struct {
+	Decision string `json:"decision"`
+	To       string `json:"to"`
+}
+
+func (a *App) notice(w http.ResponseWriter, r *http.Request) {
+	b, ok := body(w, r)
+	if !ok {
+		return
+	}
+	var n noticeRequest
+	err := strictJSON(b, &n)
+	if err == nil && n.To == "" {
+		err = fmt.Errorf("%w: nobody named as addressee", wire.ErrDecision)
+	}
+	var d decision
+	if err == nil {
+		d, err = a.ledger.Decision(n.Decision)
+	}
+	var sealed []byte
+	if err == nil {
+		sealed, err = a.sealTo(n.To)
+	}
+	if err == nil {
+		err = a.events.Notice(r.Context(), n.Decision, sealed)
+	}
+	if err != nil {
+		reply(w, nil, err)
+		return
+	}
+	reply(w, a.events.report(d, a.fleet.inService(), a.openTo, time.Now()), nil)
+}
+
+// sealTo and openTo keep a notice's addressee out of the store in clear.
+func (a *App) sealTo(to string) ([]byte, error) {
+	return wire.SealTo(a.id.seal.PublicKey(), "notice", []byte(to))
+}
+
+func (a *App) openTo(sealed []byte) string {
+	b, err := wire.OpenFrom(a.id.seal, "notice", sealed)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// listRecords writes a line for each record of a gate's stream.
+func (a *App) listRecords(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	stream, err := wire.ParseStream(q.Get("stream"))
+	if err != nil || !wire.ValidGateID(q.Get("gate")) {
+		reply(w, nil, fmt.Errorf("%w: gate or stream", ErrGate))
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	enc := json.NewEncoder(w)
+	err = a.records.each(r.Context(), q.Get("gate"), stream, func(raw journal.RawRecord, keys []wire.DayKey) error {
+		var open journal.OpenFunc
+		if q.Get("open") == "1" {
+			open = a.id.opener(keys)
+		}
+		line, err := journal.NewLine(raw, open)
+		if err != nil {
+			return err
+		}
+		return enc.Encode(line)
+	})
+	if err != nil {
+		a.opts.Logger.Error("Records not listed", "error", err)
+		panic(http.ErrAbortHandler) // the reader must not take the part for the whole
+	}
+}
+
+// Status is HQ's view of itself and its gates.
+type Status struct {
+	Address   string            `json:"address"`
+	Online    bool              `json:"online"`
+	Simulated bool              `json:"simulated"`
+	Head      wire.Head         `json:"head"`
+	Accounts  int               `json:"accounts"`
+	Decisions int               `json:"decisions"`
+	Gates     []GateStatus      `json:"gates"`
+	Counters  map[string]uint64 `json:"counters,omitempty"`
+}
+
+func (a *App) status(w http.ResponseWriter, r *http.Request) {
+	s := Status{Address: a.Address(), Online: a.session.Connected(), Simulated: a.opts.Simulated, Head: a.ledger.Head()}
+	s.Accounts, s.Decisions = a.ledger.count()
+	s.Gates, s.Counters = a.fleet.status()
+	stored := make(map[string]map[string]uint64)
+	subjects, err := a.records.subjects(r.Context(), "rec.>")
+	for subject := range subjects {
+		p := strings.Split(subject, ".")
+		stream, err1 := wire.ParseStream(p[2])
+		epoch, err2 := strconv.ParseUint(p[3], 10, 64)
+		if err1 != nil || err2 != nil {
+			continue
+		}
+		c, err3 := a.records.cursor(r.Context(), recordKey{p[1], stream, epoch})
+		if err3 != nil {
+			err = err3
+			continue
+		}
+		if stored[p[1]] == nil {
+			stored[p[1]] = make(map[string]uint64)
+		}
+		stored[p[1]][p[2]] += c.cum // epochs add up: each begins at 1
+	}
+	for i := range s.Gates {
+		s.Gates[i].Stored = stored[s.Gates[i].Gate]
+	}
+	reply(w, s, err)
+}
+
+func (a *App) addGate(w http.ResponseWriter, r *http.Request) {
+	b, ok := body(w, r)
+	if !ok {
+		return
+	}
+	e, err := AddGate(a.opts.Identity, b)
+	if err == nil {
+		err = a.fleet.set(e)
+	}
+	if err == nil && a.session.Connected() {
+		a.logged(a.sendKey(e))
+	}
+	reply(w, e, err)
+}
+
+// retireGate ends a gate and changes the group key, so that it reads nothing
+// that comes after.
+func (a *App) retireGate(w http.ResponseWriter, r *http.Request) {
+	b, ok := body(w, r)
+	if !ok {
+		return
+	}
+	e, err := RetireGate(a.opts.Identity, string(b))
+	if err == nil {
+		err = a.fleet.set(e)
+	}
+	if err == nil {
+		a.mu.Lock()
+		err = a.id.rotateGroup()
+		a.mu.Unlock()
+	}
+	for _, name := range a.fleet.inService() {
+		if g, _, err := a.fleet.gate(name); err == nil && a.session.Connected() {
+			a.logged(a.sendKey(g))
+		}
+	}
+	reply(w, e, err)
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+
+	"bordergate/cmd/hqd/app"
+	"bordergate/sync/wire"
+)
+
+// need turns missing flags into one error that names them all.
+func need(fs *flag.FlagSet, names ...string) error {
+	var missing []error
+	for _, n := range names {
+		if f := fs.Lookup(n); f == nil || f.Value.String() == "" {
+			missing = append(missing, fmt.Errorf("--%s is missing", n))
+		}
+	}
+	return errors.Join(missing...)
+}
+
+func cmdInit(_ context.Context, e env, args []string) error {
+	fs := flag.NewFlagSet("hqd init", flag.ContinueOnError)
+	fs.SetOutput(e.Err)
+	dir := fs.String("dir", "", "folder for the keys")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if err := need(fs, "dir"); err != nil {
+		return err
+	}
+	print, err := app.Init(*dir)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(e.Out).Encode(struct {
+		Fingerprint string `json:"fingerprint"`
+		Bundle      string `json:"bundle"`
+	}{print, app.BundlePath(*dir)})
+}
+
+func cmdServe(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "serve")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	hq, err := app.New(ctx, app.Options{
+		Listen: s.hq.Listen, Store: s.hq.Store, Identity: s.hq.Identity, Control: s.hq.Control,
+		Accounts: s.hq.Accounts, Simulated: s.hq.Simulated, Logger: newLogger(e.Err),
+		Ready: func(addr string) { fmt.Fprintf(e.Err, "HQ ready %s\n", addr) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := hq.Serve(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// ask has the running HQ do something, or says that there is none.
+func ask(ctx context.Context, e env, s *settings, method, target string, body any) error {
+	return s.client().Do(ctx, method, target, body, e.Out)
+}
+
+func cmdGateAdd(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "gate add")
+	file := s.fs.String("request", "", "request that gatectl identity init made")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "request"); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(*file)
+	if err != nil {
+		return err
+	}
+	err = ask(ctx, e, s, http.MethodPost, "/gates", b)
+	if !errors.Is(err, app.ErrNotRunning) {
+		return err
+	}
+	entry, err := app.AddGate(s.hq.Identity, b)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(e.Out).Encode(entry)
+}
+
+func cmdGateList(_ context.Context, e env, args []string) error {
+	s := newFlags(e, "gate list")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	list, err := app.ListGates(s.hq.Identity)
+	if err != nil {
+		return err
+	}
+	for _, g := range list {
+		if err := json.NewEncoder(e.Out).Encode(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func cmdGateRetire(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "gate retire")
+	gate := s.fs.String("gate", "", "gate id")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "gate"); err != nil {
+		return err
+	}
+	err := ask(ctx, e, s, http.MethodPost, "/gates/retire", []byte(*gate))
+	if !errors.Is(err, app.ErrNotRunning) {
+		return err
+	}
+	entry, err := app.RetireGate(s.hq.Identity, *gate)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(e.Out).Encode(entry)
+}
+
+func cmdAccountPut(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "account put")
+	file := s.fs.String("file", "", "JSON list of accounts")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "file"); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(*file)
+	if err != nil {
+		return err
+	}
+	return ask(ctx, e, s, http.MethodPost, "/accounts", b)
+}
+
+func cmdDecide(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "decide")
+	o := app.Order{}
+	s.fs.StringVar(&o.Account, "account", "", "account id")
+	s.fs.StringVar(&o.By, "by", "", "name of who decides")
+	s.fs.StringVar((*string)(&o.Role), "role", "", "station_commander or authorised_deputy")
+	s.fs.StringVar(&o.Authorisation, "authorisation", "", "reference of the authorisation; a deputy needs one")
+	s.fs.StringVar((*string)(&o.Ground), "ground", "", "security_risk, owner_request or risk_cleared")
+	s.fs.StringVar(&o.Request, "request", "", "number of the owner's request")
+	rest, err := s.parse(args)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return errors.New("want one of suspend, restore, cancel")
+	}
+	if err := need(s.fs, "account", "by", "role", "ground"); err != nil {
+		return err
+	}
+	o.Action = wire.Action(rest[0])
+	return ask(ctx, e, s, http.MethodPost, "/decide", o)
+}
+
+func cmdApplied(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "applied")
+	id := s.fs.String("decision", "", "decision id")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "decision"); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := s.client().Do(ctx, http.MethodGet, "/applied?decision="+url.QueryEscape(*id), nil, &out); err != nil {
+		return err
+	}
+	var r app.AppliedReport
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		return err
+	}
+	if _, err := out.WriteTo(e.Out); err != nil {
+		return err
+	}
+	if !r.All {
+		return errNegative
+	}
+	return nil
+}
+
+func cmdNotice(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "notice sent")
+	id := s.fs.String("decision", "", "decision id")
+	to := s.fs.String("to", "", "addressee")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "decision", "to"); err != nil {
+		return err
+	}
+	return ask(ctx, e, s, http.MethodPost, "/notice", map[string]string{"decision": *id, "to": *to})
+}
+
+func cmdRecords(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "records")
+	gate := s.fs.String("gate", "", "gate id")
+	stream := s.fs.String("stream", "crossing", "crossing, alarm, telemetry or image")
+	open := s.fs.Bool("open", false, "open the personal part")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "gate"); err != nil {
+		return err
+	}
+	q := url.Values{"gate": {*gate}, "stream": {*stream}}
+	if *open {
+		q.Set("open", "1")
+	}
+	return ask(ctx, e, s, http.MethodGet, "/records?"+q.Encode(), nil)
+}
+
+func cmdStatus(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "status")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	return ask(ctx, e, s, http.MethodGet, "/status", nil)
+}

@@ -1,0 +1,159 @@
+// Command hqd is headquarters' end: broker, record store, decisions.
+//
+// Every command prints its result as JSON on standard output and everything
+// else on standard error. The exit status is 0 for done and positive, 1 for
+// done and negative (refused, not applied by all), 2 for could not do it. All
+// commands but init and serve talk to a running "hqd serve" over its control
+// socket; "gate add|list|retire" work without one as well.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"bordergate/cmd/hqd/app"
+	"bordergate/configs"
+)
+
+// Exit statuses; scripts rely on them.
+const (
+	exitDone     = 0
+	exitNegative = 1
+	exitUnable   = 2
+)
+
+// env is what a command may write to.
+type env struct{ Out, Err io.Writer }
+
+// command is one thing hqd can do.
+type command struct {
+	words   string
+	summary string
+	run     func(ctx context.Context, e env, args []string) error
+}
+
+// errNegative is a result that was printed and is not the hoped-for one.
+var errNegative = errors.New("done and negative")
+
+func commands() []command {
+	return []command{
+		{"init", "make headquarters' keys: --dir DIR", cmdInit},
+		{"serve", "run headquarters: --config FILE", cmdServe},
+		{"gate add", "register a gate: --request FILE", cmdGateAdd},
+		{"gate list", "list the registered gates", cmdGateList},
+		{"gate retire", "retire a gate: --gate ID", cmdGateRetire},
+		{"account put", "enrol accounts: --file FILE", cmdAccountPut},
+		{"decide", "suspend|restore|cancel --account ID --by NAME --role ROLE --authorisation REF --ground GROUND [--request N]", cmdDecide},
+		{"applied", "which gates follow a decision: --decision ID", cmdApplied},
+		{"notice sent", "a legal notice was sent: --decision ID --to WHOM", cmdNotice},
+		{"records", "list records: --gate G --stream S [--open]", cmdRecords},
+		{"status", "headquarters and its gates", cmdStatus},
+	}
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return dispatch(ctx, env{os.Stdout, os.Stderr}, os.Args[1:])
+}
+
+// dispatch runs the command with the longest match of leading words.
+func dispatch(ctx context.Context, e env, args []string) int {
+	list := commands()
+	best, used := -1, 0
+	for i, c := range list {
+		w := strings.Fields(c.words)
+		if len(w) > used && len(w) <= len(args) && slices.Equal(w, args[:len(w)]) {
+			best, used = i, len(w)
+		}
+	}
+	if best < 0 {
+		fmt.Fprintln(e.Err, "usage: hqd COMMAND [FLAGS]")
+		for _, c := range list {
+			fmt.Fprintf(e.Err, "  %-12s %s\n", c.words, c.summary)
+		}
+		return exitUnable
+	}
+	err := list[best].run(ctx, e, args[used:])
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.Is(err, errNegative):
+		return exitNegative
+	}
+	fmt.Fprintf(e.Err, "hqd %s: %v\n", list[best].words, err)
+	if errors.Is(err, app.ErrRefused) {
+		return exitNegative
+	}
+	return exitUnable
+}
+
+// settings are the flags every command has: a file, or its values.
+type settings struct {
+	fs   *flag.FlagSet
+	file string
+	hq   configs.HQ
+	over map[string]*string
+}
+
+func newFlags(e env, name string) *settings {
+	s := &settings{fs: flag.NewFlagSet("hqd "+name, flag.ContinueOnError), over: make(map[string]*string)}
+	s.fs.SetOutput(e.Err)
+	s.fs.StringVar(&s.file, "config", "", "headquarters' file")
+	for name, text := range map[string]string{
+		"listen": "host:port of the MQTT listener", "store": "folder of the store",
+		"identity": "folder of the keys", "control": "path of the control socket",
+	} {
+		s.over[name] = s.fs.String(name, "", text+", instead of the file's")
+	}
+	s.fs.Bool("json", true, "print JSON (always so)")
+	return s
+}
+
+// parse reads the flags, and the file where one is named. Flags may stand
+// around the positional arguments, which it returns.
+func (s *settings) parse(args []string) ([]string, error) {
+	var rest []string
+	for {
+		if err := s.fs.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = s.fs.Args(); len(args) == 0 {
+			break
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+	s.hq = configs.DefaultHQ()
+	if s.file != "" {
+		hq, faults := configs.LoadHQ(s.file)
+		if err := faults.Err(); err != nil {
+			return nil, err
+		}
+		s.hq = *hq
+	}
+	for name, to := range map[string]*string{
+		"listen": &s.hq.Listen, "store": &s.hq.Store, "identity": &s.hq.Identity, "control": &s.hq.Control,
+	} {
+		if v := *s.over[name]; v != "" {
+			*to = v
+		}
+	}
+	return rest, nil
+}
+
+func (s *settings) client() *app.Client { return app.NewClient(s.hq.Control) }
+
+func newLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
