@@ -104,3 +104,8 @@ func Score(x Embedding, r Reference) (float64, error) {
 	}
 	return dot / math.Sqrt(ny*nr), nil
 }
+
+// ModelID names a recogniser so that references of another one are never compared: its name and the first 12 digits of its SHA-256.
+func ModelID(name, sha256 string) string {
+	return name + "@" + sha256[:min(len(sha256), 12)]
+}

@@ -1,3 +1,270 @@
 package main
 
-func faceCommands() []command { return nil }
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"time"
+
+	"bordergate/biometrics"
+	"bordergate/configs"
+)
+
+func faceCommands() []command {
+	return []command{
+		{"face verify", "compare the faces of two pictures", faceVerify},
+		{"face enrol", "make a reference from one or more pictures of a person", faceEnrol},
+		{"face liveness", "tell live faces from pictures of pictures", faceLiveness},
+		{"face evaluate", "measure error rates over a list of pairs", faceEvaluate},
+	}
+}
+
+// faceFlags are the flags every face command has.
+type faceFlags struct {
+	tool visionTool
+	fmr  float64
+	json bool
+}
+
+func (f *faceFlags) register(fs *flag.FlagSet) {
+	fs.StringVar(&f.tool.program, "gatevision", "", "the gatevision program; beside gatectl when empty")
+	fs.StringVar(&f.tool.models, "models", "models", "folder of the model pack")
+	fs.StringVar(&f.tool.manifest, "manifest", "configs/models.yaml", "model manifest")
+	fs.Float64Var(&f.fmr, "fmr", 1e-4, "wanted false match rate")
+	fs.BoolVar(&f.json, "json", false, "print JSON")
+}
+
+// faceThresholds converts the manifest's scores.
+func faceThresholds(l configs.ScoreLimits) (biometrics.Thresholds, error) {
+	t := biometrics.Thresholds{Reject: l.Reject, TooGood: l.TooGood}
+	for _, a := range l.Accept {
+		p := biometrics.Point{FMR: a.FMR, Accept: a.Score}
+		if a.Frames == 1 {
+			t.Single = append(t.Single, p)
+		} else {
+			t.Fused = append(t.Fused, p)
+		}
+	}
+	return t, t.Validate()
+}
+
+// judgement is a liveness verdict on one picture.
+type judgement struct {
+	Score   *float64            `json:"live_score"`
+	Verdict biometrics.Liveness `json:"verdict"`
+}
+
+// judgeLive gives the verdict on one picture alone.
+func judgeLive(f *visionFace) judgement {
+	rule := biometrics.DefaultLivenessRule()
+	rule.MinFrames = 1
+	var s biometrics.LivenessSession
+	if f == nil || f.Liveness == nil ||
+		!s.Add(biometrics.LivenessScore{MS27: f.Liveness.MS27, SQ15: f.Liveness.SQ15, Lines: float64(f.Liveness.Lines)}) {
+		return judgement{Verdict: biometrics.LivenessUndecided}
+	}
+	z := s.Median()
+	return judgement{Score: &z, Verdict: s.Verdict(rule)}
+}
+
+// verification is what "face verify" prints.
+type verification struct {
+	Score     *float64           `json:"score"`
+	Threshold float64            `json:"threshold"`
+	Match     bool               `json:"match"`
+	Verdict   string             `json:"verdict"`
+	Faces     [2]int             `json:"faces"`
+	Quality   [2]*visionQuality  `json:"quality"`
+	Liveness  [2]judgement       `json:"liveness"`
+	Millis    map[string]float64 `json:"millis"`
+}
+
+func faceVerify(ctx context.Context, e env, args []string) int {
+	const words = "face verify"
+	fs := newFlags(e, words)
+	var ff faceFlags
+	ff.register(fs)
+	files, status, ok := parseFlags(fs, args)
+	if !ok {
+		return status
+	}
+	if len(files) != 2 {
+		return unable(e, words, errors.New("two pictures are compared: give two files"))
+	}
+	start := time.Now()
+	man, err := configs.LoadModels(ff.tool.manifest)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	t, err := faceThresholds(man.Thresholds)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	accept, ok := t.At(ff.fmr, 1)
+	if !ok {
+		return unable(e, words, fmt.Errorf("the manifest has no threshold for a false match rate of %g", ff.fmr))
+	}
+	pics, err := ff.tool.images(ctx, files)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	v := verification{Threshold: accept, Millis: map[string]float64{}}
+	for i, p := range pics {
+		v.Faces[i] = p.Found
+		v.Liveness[i] = judgeLive(p.main())
+		if f := p.main(); f != nil {
+			v.Quality[i] = &f.Quality
+		}
+		for k, ms := range p.Millis {
+			v.Millis[k] += ms
+		}
+	}
+	verdict, err := v.compare(pics, t, ff.fmr)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	v.Verdict, v.Match = verdict.String(), verdict == biometrics.MatchAccept || verdict == biometrics.MatchTooGood
+	v.Millis["total"] = float64(time.Since(start).Microseconds()) / 1000
+	return printResult(e, words, v, v.Match)
+}
+
+// compare scores the second face against a reference of the first, as a gate does.
+func (v *verification) compare(pics []visionPicture, t biometrics.Thresholds, fmr float64) (biometrics.Match, error) {
+	a, b := pics[0].main(), pics[1].main()
+	if a == nil || b == nil {
+		return biometrics.MatchNone, nil
+	}
+	ref, err := biometrics.Enrol(a.raw)
+	if err != nil {
+		return biometrics.MatchNone, err
+	}
+	s, err := biometrics.Score(b.raw, ref)
+	if err != nil {
+		return biometrics.MatchNone, err
+	}
+	v.Score = &s
+	return t.Judge(s, fmr, 1), nil
+}
+
+// enrolment is what "face enrol" prints.
+type enrolment struct {
+	Model     string               `json:"model"`
+	Reference []byte               `json:"reference_base64"`
+	Norm      float64              `json:"norm"`
+	Accepted  bool                 `json:"accepted"`
+	Hints     []biometrics.Hint    `json:"hints"`
+	Quality   []biometrics.Quality `json:"quality"`
+}
+
+func faceEnrol(ctx context.Context, e env, args []string) int {
+	const words = "face enrol"
+	fs := newFlags(e, words)
+	var ff faceFlags
+	ff.register(fs)
+	files, status, ok := parseFlags(fs, args)
+	if !ok {
+		return status
+	}
+	if len(files) == 0 {
+		return unable(e, words, errors.New("no picture given"))
+	}
+	man, err := configs.LoadModels(ff.tool.manifest)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	feature, ok := man.ByUse(configs.UseFeature)
+	if !ok {
+		return unable(e, words, errors.New("the manifest names no recogniser"))
+	}
+	pics, err := ff.tool.images(ctx, files)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	out := enrolment{Model: biometrics.ModelID(feature.Name, feature.SHA256), Accepted: true}
+	var raws []biometrics.Embedding
+	for _, p := range pics {
+		q := p.quality()
+		ok, hint := biometrics.EnrolRules().Judge(q)
+		out.Accepted = out.Accepted && ok
+		out.Hints, out.Quality = append(out.Hints, hint), append(out.Quality, q)
+		if f := p.main(); f != nil {
+			raws = append(raws, f.raw)
+			out.Norm = max(out.Norm, q.Norm)
+		}
+	}
+	if len(raws) != len(pics) {
+		out.Accepted = false
+		return printResult(e, words, out, false)
+	}
+	ref, err := biometrics.Enrol(raws...)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	out.Reference = ref.Bytes()
+	return printResult(e, words, out, out.Accepted)
+}
+
+// livenessLine is what "face liveness" prints for a picture.
+type livenessLine struct {
+	File string `json:"file"`
+	judgement
+	Millis float64 `json:"millis"`
+}
+
+func faceLiveness(ctx context.Context, e env, args []string) int {
+	const words = "face liveness"
+	fs := newFlags(e, words)
+	var ff faceFlags
+	ff.register(fs)
+	files, status, ok := parseFlags(fs, args)
+	if !ok {
+		return status
+	}
+	if len(files) == 0 {
+		return unable(e, words, errors.New("no picture given"))
+	}
+	pics, err := ff.tool.images(ctx, files)
+	if err != nil {
+		return unable(e, words, err)
+	}
+	code := exitDone
+	for _, p := range pics {
+		line := livenessLine{File: p.File, judgement: judgeLive(p.main())}
+		for _, ms := range p.Millis {
+			line.Millis += ms
+		}
+		if line.Verdict != biometrics.LivenessLive {
+			code = exitNegative
+		}
+		if c := printResult(e, words, line, true); c != exitDone {
+			return c
+		}
+	}
+	return code
+}
+
+// printResult prints one JSON document on one line.
+func printResult(e env, words string, v any, positive bool) int {
+	if err := json.NewEncoder(e.Out).Encode(v); err != nil {
+		return unable(e, words, err)
+	}
+	if !positive {
+		return exitNegative
+	}
+	return exitDone
+}
+
+// wilson returns the 95 % limits of a rate of k in n.
+func wilson(k, n int) (low, high float64) {
+	if n == 0 {
+		return 0, 1
+	}
+	const z = 1.959964
+	p, m := float64(k)/float64(n), float64(n)
+	mid := (p + z*z/(2*m)) / (1 + z*z/m)
+	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	return max(0, mid-half), min(1, mid+half)
+}
