@@ -1,0 +1,85 @@
+package issue
+
+import (
+	"bytes"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"bordergate/barcode/pass"
+	"bordergate/barcode/seal"
+)
+
+func office(t *testing.T, dir string, now time.Time) *Office {
+	t.Helper()
+	o, err := Open(dir, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestPassesAreWhatTheySay(t *testing.T) {
+	now := time.Now()
+	dir := t.TempDir()
+	o := office(t, dir, now)
+	folder := filepath.Join(dir, "trust")
+	if err := o.Trust(folder); err != nil {
+		t.Fatal(err)
+	}
+	trust, err := seal.LoadTrust(folder, seal.TrustOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind    Kind
+		code    seal.Code
+		expired bool
+	}{
+		{Good, seal.Valid, false},
+		{Forged, seal.InvalidSignature, false},
+		{Foreign, seal.UnknownCertificate, false},
+		{Expired, seal.Valid, true},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			raw, err := o.Make(Order{Kind: c.kind, Number: "X1", Account: "A1", Crossing: "HNG1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := seal.Parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := trust.Verify(s, now).Code; got != c.code {
+				t.Errorf("verifies as %s, want %s", got, c.code)
+			}
+			p, err := pass.FromSeal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, expired := p.On(now); expired != c.expired {
+				t.Errorf("expired: %v", expired)
+			}
+		})
+	}
+}
+
+func TestOfficeIsKeptForAWhile(t *testing.T) {
+	now := time.Now()
+	dir := t.TempDir()
+	order := Order{Kind: Good, Number: "X1", Account: "A1", Crossing: "HNG1"}
+	issued := func(at time.Time) []byte {
+		b, err := office(t, dir, at).Make(order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	first := issued(now)
+	if !bytes.Equal(first, issued(now.Add(10*day))) {
+		t.Error("a pass is made anew though the office is kept")
+	}
+	if bytes.Equal(first, issued(now.Add(100*day))) {
+		t.Error("an old office is still used")
+	}
+}
