@@ -8,6 +8,10 @@ import (
 	"math/rand/v2"
 )
 
+// Version changes with every change of what is drawn, so that kept clips are
+// not taken for new ones.
+const Version = 1
+
 // The size and rate of both cameras.
 const (
 	Width  = 1280
