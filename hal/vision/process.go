@@ -176,7 +176,7 @@ func (p *process) receive() error {
 	for {
 		m, err := Read(p.conn)
 		switch {
-		case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
+		case isGone(err):
 			return nil
 		case err != nil:
 			return err
@@ -252,7 +252,20 @@ func (p *process) send(m Message) error {
 	if err := p.conn.SetWriteDeadline(time.Now().Add(sendLimit)); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	return Write(p.conn, m)
+	if err := Write(p.conn, m); !isGone(err) {
+		return err
+	}
+	return nil
+}
+
+// isGone tells an end of the socket from a fault on it: the process's exit says why.
+func isGone(err error) bool {
+	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func exitError(err error) error {
