@@ -99,17 +99,24 @@ func clamp(v int32) uint8 {
 func backdrop(r *rand.Rand, luma, cb, cr float64) canvas {
 	c := newCanvas()
 	type wave struct{ fx, fy, ph, a float64 }
-	var waves [7]wave
-	for i := range waves {
-		waves[i] = wave{r.Float64() * 0.03, r.Float64() * 0.03, r.Float64() * 6, 0.4 + r.Float64()*0.9}
+	sum := make([]float64, Width*Height)
+	for range 7 {
+		w := wave{r.Float64() * 0.03, r.Float64() * 0.03, r.Float64() * 6, 0.4 + r.Float64()*0.9}
+		// sin(x+y) = sin x cos y + cos x sin y: two tables instead of a sine a pixel.
+		sx, cx := make([]float64, Width), make([]float64, Width)
+		for x := range Width {
+			sx[x], cx[x] = math.Sincos(w.fx*float64(x) + w.ph)
+		}
+		for y := range Height {
+			sy, cy := math.Sincos(w.fy * float64(y))
+			for x := range Width {
+				sum[y*Width+x] += w.a * (sx[x]*cy + cx[x]*sy)
+			}
+		}
 	}
 	for y := range Height {
 		for x := range Width {
-			v := luma - 14*float64(y)/Height
-			for _, w := range waves {
-				v += w.a * math.Sin(w.fx*float64(x)+w.fy*float64(y)+w.ph)
-			}
-			c.Y[y*c.YStride+x] = clamp(int32(v))
+			c.Y[y*c.YStride+x] = clamp(int32(luma - 14*float64(y)/Height + sum[y*Width+x]))
 		}
 	}
 	for i := range c.Cb {
