@@ -2,6 +2,7 @@ package reason
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 )
@@ -100,5 +101,35 @@ func TestAddKeepsASortedSet(t *testing.T) {
 	}
 	if len(s) != 3 || s[0] != PassUnreadable || s[1] != PassFormat || s[2] != Forced {
 		t.Fatalf("set %v", s)
+	}
+}
+
+// TestPageListsEveryOutcomeAndReason holds docs/reasons.md to this package.
+func TestPageListsEveryOutcomeAndReason(t *testing.T) {
+	b, err := os.ReadFile("../../docs/reasons.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes, reasons, found := strings.Cut(string(b), "## Reasons")
+	if !found {
+		t.Fatal("the page has no list of reasons")
+	}
+	effects := map[Effect]string{Mark: "mark", Refer: "refer", Refuse: "refuse"}
+	var first, second []string
+	for _, o := range Outcomes() {
+		first = append(first, "\n| `"+o.String()+"` | ")
+	}
+	for _, r := range Reasons() {
+		second = append(second, "\n| `"+r.String()+"` | "+effects[r.Effect()]+" | ")
+	}
+	for part, want := range map[string][]string{outcomes: first, reasons: second} {
+		for _, row := range want {
+			if strings.Count(part, row) != 1 {
+				t.Errorf("the page does not have exactly one row %q", row)
+			}
+		}
+		if rows := strings.Count(part, "\n| `"); rows != len(want) {
+			t.Errorf("the page has %d rows, the code %d", rows, len(want))
+		}
 	}
 }
