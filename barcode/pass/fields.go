@@ -48,10 +48,10 @@ func fields() []field {
 		{tagType, "type", "1 border_pass or 2 port_permit", false, decodeType, encodeType},
 		{tagName, "name", "1 to 80 bytes of printable UTF-8 without space at the ends", false, decodeName, encodeName},
 		{tagNameMRZ, "name_mrz", "1 to 39 of A-Z and <, a letter at both ends", false, decodeNameMRZ, encodeNameMRZ},
-		{tagBirth, "birth", "a date", false, decodeBirth, encodeBirth},
+		{tagBirth, "birth", "a date from 1900 on", false, decodeBirth, encodeBirth},
 		text(tagAccount, "account", "1 to 24 of A-Z 0-9", isCode(1, MaxAccount), func(p *Pass) *string { return &p.Account }),
 		optional(text(tagOrganisation, "organisation", "1 to 24 of A-Z 0-9", isCode(1, MaxAccount), func(p *Pass) *string { return &p.Organisation })),
-		{tagValidity, "validity", "two dates, the second not before the first", false, decodeValidity, encodeValidity},
+		{tagValidity, "validity", "two dates from 1900 on, the second not before the first", false, decodeValidity, encodeValidity},
 		{tagCrossings, "crossings", "1 to 8 different codes of 2 to 8 of A-Z 0-9", false, decodeCrossings, encodeCrossings},
 		{tagDirections, "directions", "exit, entry or both", false, decodeDirections, encodeDirections},
 		{tagModel, "model", "1 to 32 of a-z 0-9 . _ -", true, decodeModel, encodeModel},
@@ -81,7 +81,7 @@ func text(tag byte, name, rule string, ok func(string) bool, at func(*Pass) *str
 	}
 }
 
-// optional lets an empty value mean that the field is not there.
+// optional lets an empty organisation mean that the field is not there.
 func optional(f field) field {
 	inner := f.encode
 	f.optional = true
@@ -155,12 +155,14 @@ func encodeNameMRZ(p Pass) ([]byte, error) {
 }
 
 func decodeBirth(p *Pass, v []byte) (err error) {
-	p.Birth, err = seal.DecodeDate(v)
-	return err
+	if p.Birth, err = seal.DecodeDate(v); err != nil {
+		return err
+	}
+	return rule(plausible(p.Birth))
 }
 
 func encodeBirth(p Pass) ([]byte, error) {
-	if p.Birth.IsZero() {
+	if !plausible(p.Birth) {
 		return nil, errRule
 	}
 	return seal.EncodeDate(p.Birth)
@@ -173,17 +175,20 @@ func decodeValidity(p *Pass, v []byte) error {
 	from, errFrom := seal.DecodeDate(v[:seal.DateSize])
 	to, errTo := seal.DecodeDate(v[seal.DateSize:])
 	p.ValidFrom, p.ValidTo = from, to
-	return rule(errFrom == nil && errTo == nil && !to.Before(from))
+	return rule(errFrom == nil && errTo == nil && plausible(from) && !to.Before(from))
 }
 
 func encodeValidity(p Pass) ([]byte, error) {
 	from, errFrom := seal.EncodeDate(p.ValidFrom)
 	to, errTo := seal.EncodeDate(p.ValidTo)
-	if errFrom != nil || errTo != nil || p.ValidFrom.IsZero() || date(p.ValidTo).Before(date(p.ValidFrom)) {
+	if errFrom != nil || errTo != nil || !plausible(p.ValidFrom) || date(p.ValidTo).Before(date(p.ValidFrom)) {
 		return nil, errRule
 	}
 	return slices.Concat(from, to), nil
 }
+
+// plausible refuses the zero time and other dates no pass can carry.
+func plausible(t time.Time) bool { return t.Year() >= MinYear }
 
 // date is t's calendar date at 00:00 UTC, as it comes back from a seal.
 func date(t time.Time) time.Time {

@@ -41,6 +41,7 @@ const (
 	MaxCrossing  = 8
 	MinCrossing  = 2
 	MaxModel     = 32
+	MinYear      = 1900
 	MinTemplate  = 16  // bytes: no AEAD adds less
 	MaxTemplate  = 240 // bytes
 )
