@@ -187,6 +187,9 @@ func (c *Camera) read(vc *gocv.VideoCapture, src source) bool {
 			at = t
 		}
 	}
+	if ok {
+		colour(&m)
+	}
 	f := &Frame{mat: m, at: at, put: c.putSpare}
 	if !ok || f.check() != nil {
 		f.Close()
@@ -194,6 +197,25 @@ func (c *Camera) read(vc *gocv.VideoCapture, src source) bool {
 	}
 	c.tick(at, f)
 	return true
+}
+
+// colour makes BGR of the grey or transparent pictures that some sources give.
+func colour(m *gocv.Mat) {
+	var code gocv.ColorConversionCode
+	switch {
+	case m.Empty():
+		return
+	case m.Type() == gocv.MatTypeCV8UC1:
+		code = gocv.ColorGrayToBGR
+	case m.Type() == gocv.MatTypeCV8UC4:
+		code = gocv.ColorBGRAToBGR
+	default:
+		return
+	}
+	out := gocv.NewMat()
+	gocv.CvtColor(*m, &out, code)
+	_ = m.Close()
+	*m = out
 }
 
 // tick counts a frame and, when it was unpacked, makes it the newest.
