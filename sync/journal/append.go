@@ -35,9 +35,8 @@ type Position struct {
 	Hash   wire.Hash // of the record, the next one's Prev
 }
 
-// MaxRecord bounds a record's encoding, so that each fits into one signed
-// message after its two layers of base64.
-const MaxRecord = 140 << 10
+// MaxPersonal bounds a personal part, in bytes.
+const MaxPersonal = wire.MaxSealed - vault.Overhead
 
 // request is one append, or one other change of the file.
 type request struct {
@@ -112,7 +111,6 @@ func (j *Journal) prepare(d Draft, reply func(Position, error)) (*request, error
 }
 
 func (j *Journal) checkDraft(r *request) error {
-	size := len(r.rec.Public) + len(r.personal) + vault.Overhead + 256
 	switch {
 	case r.rec.Stream.String() == "invalid":
 		return fmt.Errorf("%w: stream %d", ErrDraft, r.rec.Stream)
@@ -120,8 +118,8 @@ func (j *Journal) checkDraft(r *request) error {
 		return fmt.Errorf("%w: kind %.40q", ErrDraft, r.rec.Kind)
 	case len(r.rec.Public) > wire.MaxPublic:
 		return fmt.Errorf("%w: public part of %d bytes, at most %d", ErrDraft, len(r.rec.Public), wire.MaxPublic)
-	case size > MaxRecord:
-		return fmt.Errorf("%w: record of %d bytes, at most %d", ErrDraft, size, MaxRecord)
+	case len(r.personal) > MaxPersonal:
+		return fmt.Errorf("%w: personal part of %d bytes, at most %d", ErrDraft, len(r.personal), MaxPersonal)
 	case len(r.personal) > 0 && r.rec.Class == 0:
 		return fmt.Errorf("%w: a personal part without its class", ErrDraft)
 	case len(r.personal) > 0 && j.opts.Vault == nil:

@@ -59,14 +59,16 @@ type Options struct {
 	Simulated bool     // marks every record
 	MustExist bool     // a missing file is ErrMissing instead of a new journal
 
-	MaxBytes    int64         // budget of the file; 0: 4 GiB less 32 MiB
+	// MaxBytes is the budget of the data; 0: 4 GiB less 32 MiB. The file is up
+	// to 16 MiB longer, without occupying that.
+	MaxBytes    int64
 	Queue       int           // appends that may wait; 0: 1024
 	LockTimeout time.Duration // for another process to let go; 0: 1 s
 }
 
 const (
 	defaultMaxBytes = 4<<30 - growStep - 16<<20
-	growStep        = 16 << 20 // bbolt stops this far below its MaxSize
+	growStep        = 16 << 20 // bbolt grows the file by this much beyond its data
 	defaultQueue    = 1024
 	defaultLock     = time.Second
 )
