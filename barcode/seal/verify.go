@@ -28,6 +28,8 @@ var (
 	ErrSignedOutside = errors.New("signature date is outside the certificate's validity")
 	// ErrSignedInFuture: the signature's date has not come anywhere on Earth.
 	ErrSignedInFuture = errors.New("signature date is in the future")
+	// ErrIssuedInFuture: the document's date has not come anywhere on Earth.
+	ErrIssuedInFuture = errors.New("issue date is in the future")
 	// ErrSignature: the signature does not fit the content.
 	ErrSignature = errors.New("signature does not verify")
 )
@@ -143,6 +145,9 @@ func (t *Trust) verifyWith(c signer, s *Seal, at time.Time) (Result, int) {
 	}
 	if begin.After(at) {
 		return Result{InvalidSignature, ErrSignedInFuture}, 2
+	}
+	if issued, _ := anywhere(s.Issued); issued.After(at) {
+		return Result{InvalidSignature, ErrIssuedInFuture}, 2
 	}
 	half := (c.key.bits() + 7) / 8
 	if len(s.Signature) != 2*half {

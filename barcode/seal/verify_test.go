@@ -76,6 +76,9 @@ func TestVerify(t *testing.T) {
 		"signed in the future": {
 			func(w *world) { w.h.Signed = day(2026, 9, 7) }, InvalidSignature, ErrSignedInFuture,
 		},
+		"issued in the future": {
+			func(w *world) { w.h.Issued = day(2026, 9, 7) }, InvalidSignature, ErrIssuedInFuture,
+		},
 		"content changed": {func(w *world) { w.seal = func(s *Seal) { s.signed[20] ^= 1 } }, InvalidSignature, ErrSignature},
 		"signature of another curve": {
 			func(w *world) { w.seal = func(s *Seal) { s.Signature = make([]byte, 96) } }, InvalidSignature, ErrSignature,

@@ -109,6 +109,9 @@ func issue(holderFile, keyFile, certFile, out, country string, module int) (issu
 	if issued.IsZero() {
 		issued = today
 	}
+	if issued.After(today) {
+		return issueReport{}, errors.New("holder: issued is in the future: gates would refuse the pass")
+	}
 	h, err := seal.NewHeader(cert, country, issued, today)
 	if err != nil {
 		return issueReport{}, err
