@@ -1,0 +1,287 @@
+// Package board is a gate's Modbus RTU input and output board, simulated on a
+// pseudo-terminal, with its faults.
+//
+// It is the other end of the turnstile driver and shares no code with it: the
+// frames, the checksum and the timing are written twice, so that a mistake in
+// one is seen by the other. It behaves as a board of the Waveshare kind does:
+// relays (functions 01, 05, 0F), inputs (02, also 04), a mode register for each
+// relay (03, 06, 10 at 0x1000), pulses that the board times by itself (05 at
+// 0x0200 and 0x0400 plus the channel, in units of 100 ms), exceptions for the
+// rest, and silence for another unit or a wrong checksum.
+//
+// Guarantees: a request acts when its last byte would have arrived at the line's
+// speed, and its answer is complete when its last byte would have; every output
+// change is logged with its CLOCK_MONOTONIC time before the request that made it
+// is answered, to the log file too, so that the log outlives a crash of either
+// side. All methods are safe for concurrent use.
+package board
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options describe one board.
+type Options struct {
+	Link    string // stable path: a symlink to the pty, replaced at each Replug
+	Log     string // file to append output changes to, a JSON line each; empty for none
+	Unit    byte   // Modbus address, 1 to 247, or 255
+	Baud    int    // bits a second, for the time on the wire; 0 is no time at all
+	Inputs  int    // number of inputs, 1 to 64
+	Outputs int    // number of relays, 1 to 64
+	// Base is the wire address of channel 0; 1 on boards that count from one.
+	Base int
+	// OnValue is what switches a relay on by function 05, 0xFF00 but on odd boards.
+	OnValue uint16
+	// Turnaround is the board's own time between request and answer.
+	Turnaround time.Duration
+	// Closed are the input channels whose contacts are closed (1) at power-up.
+	Closed []int
+	// Unlocks are the relays whose activation lets somebody through.
+	Unlocks []int
+	// OnUnlock is called for each activation of an unlock relay, in order, on
+	// the board's own goroutine: it must return soon and not call the board's
+	// Close, Unplug or Replug.
+	OnUnlock func(at int64, ch int)
+	// OnOutput is called likewise for every change of any relay.
+	OnOutput func(Change)
+}
+
+// DefaultOptions are a 16-input, 8-relay board at 115200 baud, unit 1, whose
+// supervised contacts (ready 2, door closed 3, tamper 5, emergency 6, mains 7)
+// are closed, and whose unlock relays are 0 and 1.
+func DefaultOptions() Options {
+	return Options{
+		Unit: 1, Baud: 115200, Inputs: 16, Outputs: 8, OnValue: 0xFF00, Turnaround: time.Millisecond,
+		Closed: []int{2, 3, 5, 6, 7}, Unlocks: []int{0, 1},
+	}
+}
+
+// Change is one change of an output.
+type Change struct {
+	At      int64 `json:"at"` // CLOCK_MONOTONIC, ns
+	Channel int   `json:"channel"`
+	On      bool  `json:"on"`
+	// Pulse is the length the board was told, ms; 0 for a lasting change.
+	Pulse int64 `json:"pulse_ms"`
+	// Unlock marks an activation of an unlock relay, also of one that was on.
+	Unlock bool `json:"unlock"`
+}
+
+// GrantSeen is one activation of an unlock relay.
+type GrantSeen struct {
+	At       int64 // CLOCK_MONOTONIC, ns
+	Channel  int
+	Duration time.Duration // as told for a timed pulse, else as measured; 0 while it lasts
+}
+
+// Board is a running board.
+type Board struct {
+	opts Options
+
+	plug    sync.Mutex // serialises Unplug, Replug and Close
+	line    *line      // nil while unplugged
+	closed  bool
+	log     *os.File
+	clock   chan struct{} // wakes the timer goroutine
+	stop    chan struct{}
+	workers sync.WaitGroup
+
+	mu      sync.Mutex // guards all below
+	inputs  []bool     // as driven
+	stuck   map[int]bool
+	outputs []bool
+	modes   []uint16
+	timers  []timer
+	changes []Change
+	grants  []GrantSeen
+	faults  []Fault
+	counts  Counts
+	logErr  error
+}
+
+// Counts are what the board has seen.
+type Counts struct {
+	Requests int // frames for this unit with a right checksum
+	Noise    int // bytes that belong to no frame
+	Faulted  int // requests that met an injected fault
+}
+
+// New powers the board up and links its line.
+func New(o Options) (*Board, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	b := &Board{
+		opts: o, inputs: make([]bool, o.Inputs), outputs: make([]bool, o.Outputs), modes: make([]uint16, o.Outputs),
+		stuck: map[int]bool{}, clock: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	for _, ch := range o.Closed {
+		b.inputs[ch] = true
+	}
+	if o.Log != "" {
+		f, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open board log: %w", err)
+		}
+		b.log = f
+	}
+	if err := b.Replug(); err != nil {
+		return nil, errors.Join(err, b.closeLog())
+	}
+	b.workers.Go(b.runTimers)
+	return b, nil
+}
+
+func (o Options) check() error {
+	switch {
+	case o.Inputs < 1 || o.Inputs > 64 || o.Outputs < 1 || o.Outputs > 64:
+		return fmt.Errorf("check board: %d inputs and %d outputs, want 1 to 64 each", o.Inputs, o.Outputs)
+	case o.Unit == 0 || o.Baud < 0 || o.Base < 0 || o.Base > 16:
+		return errors.New("check board: unit, baud or base out of range")
+	case o.OnValue == 0:
+		return errors.New("check board: the on value is zero")
+	}
+	for _, ch := range o.Closed {
+		if ch < 0 || ch >= o.Inputs {
+			return fmt.Errorf("check board: closed input %d does not exist", ch)
+		}
+	}
+	for _, ch := range o.Unlocks {
+		if ch < 0 || ch >= o.Outputs {
+			return fmt.Errorf("check board: unlock output %d does not exist", ch)
+		}
+	}
+	return nil
+}
+
+// Close powers the board off. Safe to call twice.
+func (b *Board) Close() error {
+	b.plug.Lock()
+	defer b.plug.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	close(b.stop)
+	err := b.unplugLocked()
+	b.workers.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return errors.Join(err, b.logErr, b.closeLog())
+}
+
+func (b *Board) closeLog() error {
+	if b.log == nil {
+		return nil
+	}
+	return b.log.Close()
+}
+
+// SetInput drives an input's contact: true is closed, read as 1. A channel that
+// does not exist is ignored.
+func (b *Board) SetInput(ch int, on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cancelLocked(ch, false)
+	b.driveLocked(ch, on)
+}
+
+func (b *Board) driveLocked(ch int, on bool) {
+	if ch >= 0 && ch < len(b.inputs) {
+		b.inputs[ch] = on
+	}
+}
+
+// Pulse inverts an input for d.
+func (b *Board) Pulse(ch int, d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if ch < 0 || ch >= len(b.inputs) {
+		return
+	}
+	was := b.inputs[ch]
+	if b.cancelLocked(ch, false) {
+		was = !was // a running pulse is made longer, not turned round
+	}
+	b.inputs[ch] = !was
+	b.scheduleLocked(timer{at: now() + int64(d), ch: ch, on: was})
+}
+
+// Stick holds what the board reads of an input, whatever drives it.
+func (b *Board) Stick(ch int, on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stuck[ch] = on
+}
+
+// Unstick frees an input held by Stick.
+func (b *Board) Unstick(ch int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.stuck, ch)
+}
+
+// Outputs is the state of each relay.
+func (b *Board) Outputs() []bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.outputs)
+}
+
+// Grants lists every activation of an unlock relay since power-up.
+func (b *Board) Grants() []GrantSeen {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.grants)
+}
+
+// Changes lists every output change since power-up.
+func (b *Board) Changes() []Change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.changes)
+}
+
+// Counts is what the board has seen since power-up.
+func (b *Board) Counts() Counts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.counts
+}
+
+// SetMode sets a relay's mode register, 0 is normal.
+func (b *Board) SetMode(ch int, mode uint16) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if ch >= 0 && ch < len(b.modes) {
+		b.modes[ch] = mode
+	}
+}
+
+// Force drives a relay from the board's own side, as a hand on its test button
+// would.
+func (b *Board) Force(ch int, on bool) {
+	b.mu.Lock()
+	var calls []Change
+	if ch >= 0 && ch < len(b.outputs) {
+		b.cancelLocked(ch, true)
+		calls = b.switchLocked(calls, ch, on, 0)
+	}
+	b.mu.Unlock()
+	b.tell(calls)
+}
+
+func now() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}
