@@ -173,14 +173,16 @@ func cmdDecide(ctx context.Context, e env, args []string) error {
 func cmdApplied(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "applied")
 	id := s.fs.String("decision", "", "decision id")
+	s.fs.Duration("wait", 0, "wait so long at most until every gate has followed")
 	if _, err := s.parse(args); err != nil {
 		return err
 	}
+	wait := s.fs.Lookup("wait").Value.String()
 	if err := need(s.fs, "decision"); err != nil {
 		return err
 	}
 	var out bytes.Buffer
-	if err := s.client().Do(ctx, http.MethodGet, "/applied?decision="+url.QueryEscape(*id), nil, &out); err != nil {
+	if err := s.client().Do(ctx, http.MethodGet, "/applied?"+url.Values{"decision": {*id}, "wait": {wait}}.Encode(), nil, &out); err != nil {
 		return err
 	}
 	var r app.AppliedReport

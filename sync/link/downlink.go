@@ -113,6 +113,7 @@ func (d *Downlink) serve(ctx context.Context) {
 		case m := <-d.in:
 			d.handle(m)
 		case <-d.refresh:
+			d.hello = time.Time{} // whoever heard the last one is gone
 			d.ask()
 		case <-tick.C:
 			d.tick(time.Now())
@@ -125,9 +126,6 @@ func (d *Downlink) handle(m Message) {
 	case Up:
 		d.until = time.Now().Add(d.opts.CatchUp)
 		d.setCatching(true)
-	case Ready:
-		d.hello = time.Time{}
-		d.ask()
 	case Down:
 		d.setCatching(false)
 		d.wantMore, d.behind = false, time.Time{}

@@ -251,7 +251,7 @@ func (g *Gate) birth() {
 }
 
 // hq follows HQ's ingest. A new session of HQ is asked for changes as well,
-// since it has not heard the hello of this connection.
+// since it has not heard a hello on this connection.
 func (g *Gate) hq(online, fresh bool) {
 	if fresh {
 		g.down.Refresh()

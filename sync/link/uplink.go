@@ -25,7 +25,7 @@ type UplinkOptions struct {
 	// gate must not go on.
 	OnFatal func(error)
 	// OnHQ is called with whether HQ's ingest can be reached; fresh says that
-	// it is another session of HQ than before. Neither callback may block.
+	// it has heard nothing of this connection yet. No callback may block.
 	OnHQ   func(online, fresh bool)
 	Stall  time.Duration // time without progress before starting again, 30 s
 	Resend time.Duration // shortest time between two resends from one place, 2 s
@@ -39,10 +39,10 @@ type Uplink struct {
 	wake     chan struct{}
 	counters *counters
 	lanes    []*lane
-	conn     uint64
 	up       bool   // a connection whose subscriptions hold
 	online   bool   // HQ's ingest is there
 	session  string // of HQ
+	born     string // session of HQ to which the gate was born on this connection
 	wrapped  map[dayClass][]byte
 }
 
@@ -119,15 +119,18 @@ func (u *Uplink) serve(ctx context.Context) {
 func (u *Uplink) handle(m Message) {
 	switch m.Kind {
 	case Up:
-		u.conn, u.up = m.Conn, false
+		u.up, u.online, u.session, u.born = false, false, "", ""
 		u.reset()
 	case Ready:
 		u.up = true
+		// A retained state may be older than HQ's last word: the broker takes
+		// it in later than it passes it on. The birth has HQ say it again; if
+		// HQ is not there yet, it speaks when it comes, and we listen by now.
 		u.opts.Birth()
+		u.introduce()
 	case Down:
 		// The next connection's retained state speaks for itself.
-		u.up, u.online, u.session = false, false, ""
-		u.reset()
+		u.up, u.online, u.session, u.born = false, false, "", ""
 		u.opts.OnHQ(false, false)
 	case Received:
 		u.receive(m)
@@ -169,24 +172,27 @@ func (u *Uplink) onHQ(m Message) {
 		u.counters.add(causeOf(err))
 		return
 	}
-	fresh := s.Online && s.Session != u.session && u.session != ""
 	switch {
-	case fresh:
-		u.online, u.session = true, s.Session
-		if u.up {
-			u.reset()
-			u.opts.Birth()
-		}
-	case s.Online && s.Session != u.session:
-		u.online, u.session = true, s.Session
 	case s.Online:
-		u.online = true
+		u.online, u.session = true, s.Session
 	case s.Session == u.session || u.session == "":
 		u.online = false
 	default:
 		u.counters.add(causeReplayed) // the late will of an earlier session
 	}
-	u.opts.OnHQ(u.online, fresh)
+	u.introduce()
+}
+
+// introduce has the gate born once for each connection and session of HQ: what
+// was said to an earlier session, or to nobody, was heard by nobody.
+func (u *Uplink) introduce() {
+	fresh := u.up && u.online && u.born != u.session
+	if fresh {
+		u.reset()
+		u.born = u.session
+		u.opts.Birth()
+	}
+	u.opts.OnHQ(u.up && u.online, fresh)
 }
 
 func (u *Uplink) onAck(m Message, stream wire.Stream) {
@@ -254,7 +260,7 @@ func (u *Uplink) advance(l *lane, a wire.Ack) {
 func (u *Uplink) stall(now time.Time) {
 	birth := false
 	for _, l := range u.lanes {
-		if !u.up || now.Sub(l.moved) < u.opts.Stall || l.known && len(l.flight) == 0 {
+		if !u.up || !u.online || now.Sub(l.moved) < u.opts.Stall || l.known && len(l.flight) == 0 {
 			continue
 		}
 		u.counters.add(causeStall)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bordergate/sync/link"
@@ -44,6 +45,7 @@ type App struct {
 	shards  []chan link.Message
 	replays *replays
 	control *control
+	conn    atomic.Uint64 // announced connection to our own broker; 0: none
 
 	mu     sync.Mutex // guards the order of publishing and the group key
 	closed []func() error
@@ -180,6 +182,8 @@ func (a *App) dispatch(ctx context.Context) {
 		case m = <-a.session.Messages():
 		}
 		switch m.Kind {
+		case link.Down:
+			a.conn.Store(0)
 		case link.Ready:
 			a.announce(m.Conn)
 			if first {

@@ -38,6 +38,16 @@ type Notice struct {
 	At time.Time `json:"at"`
 }
 
+// settled reports whether there is nothing to wait for.
+func (r AppliedReport) settled() bool {
+	for _, g := range r.Gates {
+		if !g.Applied && g.Refused == "" {
+			return false
+		}
+	}
+	return true
+}
+
 // event is what is stored of either.
 type event struct {
 	Gate    string `json:"gate,omitempty"`
@@ -56,6 +66,7 @@ type eventStore struct {
 	mu      sync.Mutex
 	applied map[string]map[string]event // decision, gate
 	notices map[string][]event          // decision
+	changed chan struct{}               // closed at the next change
 }
 
 func openEvents(ctx context.Context, e *engine) (*eventStore, error) {
@@ -65,6 +76,7 @@ func openEvents(ctx context.Context, e *engine) (*eventStore, error) {
 	}
 	es := &eventStore{
 		js: e.js, stream: s, applied: make(map[string]map[string]event), notices: make(map[string][]event),
+		changed: make(chan struct{}),
 	}
 	info, err := s.Info(ctx)
 	if err != nil {
@@ -87,6 +99,8 @@ func openEvents(ctx context.Context, e *engine) (*eventStore, error) {
 func (s *eventStore) project(subject string, ev event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
 	parts := strings.Split(subject, ".")
 	if len(parts) < 3 {
 		return
@@ -150,6 +164,21 @@ type AppliedReport struct {
 	NoticeDue     time.Time     `json:"notice_due,omitzero"`
 	NoticeOverdue bool          `json:"notice_overdue"`
 	Notices       []Notice      `json:"notices"`
+}
+
+// await returns at the next change, or when ctx ends.
+func (s *eventStore) await(ctx context.Context, since <-chan struct{}) {
+	select {
+	case <-since:
+	case <-ctx.Done():
+	}
+}
+
+// mark is closed at the next change.
+func (s *eventStore) mark() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
 }
 
 // report puts together what is known of a decision. Gates are those in

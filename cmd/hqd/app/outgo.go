@@ -40,6 +40,16 @@ func (a *App) announce(conn uint64) {
 		}
 	}
 	a.sendHead()
+	a.conn.Store(conn)
+	a.sendState()
+}
+
+// sendState says that ingest is there, once it has been announced.
+func (a *App) sendState() {
+	conn := a.conn.Load()
+	if conn == 0 {
+		return
+	}
 	b, err := a.hqState(conn, true)
 	if err == nil {
 		err = a.session.Send(wire.TopicHQ, b, true)
@@ -102,6 +112,7 @@ func (a *App) heads(ctx context.Context) {
 		case <-t.C:
 			if a.session.Connected() {
 				a.sendHead()
+				a.sendState()
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -73,13 +74,29 @@ func (a *App) decide(w http.ResponseWriter, r *http.Request) {
 	reply(w, Decided{d.ID, d.Action, time.Unix(0, d.At).UTC(), d.At}, err)
 }
 
+// applied reports on a decision; with wait=DURATION it first waits, so long at
+// most, until every gate in service has followed or refused.
 func (a *App) applied(w http.ResponseWriter, r *http.Request) {
 	d, err := a.ledger.Decision(r.URL.Query().Get("decision"))
+	var wait time.Duration
+	if text := r.URL.Query().Get("wait"); err == nil && text != "" {
+		wait, err = time.ParseDuration(text)
+	}
 	if err != nil {
 		reply(w, nil, err)
 		return
 	}
-	reply(w, a.events.report(d, a.fleet.inService(), a.openTo, time.Now()), nil)
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	for {
+		mark := a.events.mark()
+		report := a.events.report(d, a.fleet.inService(), a.openTo, time.Now())
+		if report.settled() || ctx.Err() != nil {
+			reply(w, report, nil)
+			return
+		}
+		a.events.await(ctx, mark)
+	}
 }
 
 // noticeRequest says that a notice on a decision was sent.
