@@ -33,7 +33,7 @@ var (
 	ErrIDB = fmt.Errorf("%w: IDB is not read in this version", ErrFormat)
 )
 
-// Format names of a seal's encoding.
+// FormatVDS names the only encoding this version reads.
 const FormatVDS = "vds"
 
 // Limits of a seal, in bytes and characters.
