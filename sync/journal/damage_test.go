@@ -236,7 +236,7 @@ func TestRandomDamage(t *testing.T) {
 		case 2:
 			copy(b[at/4096*4096:], good[rnd.IntN(len(used))/4096*4096:][:4096])
 		}
-		if err := os.WriteFile(o.Path, b, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(o.Path, b[:len(used)], 0o600), os.Truncate(o.Path, int64(len(b)))); err != nil {
 			t.Fatal(err)
 		}
 		j, err := Open(o)
@@ -256,6 +256,26 @@ func TestRandomDamage(t *testing.T) {
 		}
 		j.Close()
 	}
+}
+
+func FuzzScan(f *testing.F) {
+	path := f.TempDir() + "/journal.db"
+	if err := create(path, "lane-1"); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b, uint16(0), []byte{})
+	f.Add(b, uint16(3*4096), []byte{1, 2, 3, 4, 5, 6, 7, 8, 1})
+	f.Fuzz(func(t *testing.T, b []byte, at uint16, patch []byte) {
+		b = bytes.Clone(b)
+		copy(b[min(len(b), int(at)):], patch)
+		if err := scan(bytes.NewReader(b), int64(len(b))); err != nil && !errors.Is(err, ErrDamaged) {
+			t.Fatalf("got %v", err)
+		}
+	})
 }
 
 func TestErrorsHoldNoPersonalData(t *testing.T) {

@@ -116,7 +116,6 @@ func openFile(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 		// bbolt would take an empty file for a new one.
 		return nil, fmt.Errorf("%w: %s has %d bytes", ErrDamaged, path, st.Size())
 	}
-	o.NoStatistics = false
 	err = guard(func() error {
 		db, err = bbolt.Open(path, 0o600, o)
 		return err
@@ -132,39 +131,14 @@ func openFile(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// preflight walks every page that is in use, read-only. Opening for writing
-// makes bbolt do the same in a goroutine of its own, where a bad page would
-// end the process; here it is an error. The second walk finds the pages in
-// memory.
-func preflight(path string, lock time.Duration) error {
-	db, err := openFile(path, &bbolt.Options{ReadOnly: true, Timeout: lock})
-	if err != nil {
-		return err
-	}
-	err = guard(func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
-				return walkBucket(string(name), b)
-			})
-		})
-	})
-	return errors.Join(err, db.Close())
-}
-
-func walkBucket(name string, b *bbolt.Bucket) error {
-	if b == nil {
-		return fmt.Errorf("%w: %s is no bucket", ErrDamaged, name)
-	}
-	records := len(name) > 8 && name[:8] == "records-"
+// noHole walks a stream's keys, which scan left in order.
+func noHole(b *bbolt.Bucket) error {
 	var last uint64
 	c := b.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
-		if !records {
-			continue
-		}
 		seq, err := readU64(k)
 		if err != nil || last != 0 && seq != last+1 || len(v) == 0 {
-			return fmt.Errorf("%w: %s: record after %d", ErrDamaged, name, last)
+			return fmt.Errorf("%w: a hole after record %d", ErrDamaged, last)
 		}
 		last = seq
 	}
@@ -210,6 +184,9 @@ func loadHead(tx *bbolt.Tx, s wire.Stream) (h head, err error) {
 	b, acked, anchor := tx.Bucket(recordsOf(s)), tx.Bucket(bucketAcked), tx.Bucket(bucketAnchor)
 	if b == nil || acked == nil || anchor == nil {
 		return h, fmt.Errorf("%w: a bucket is missing", ErrDamaged)
+	}
+	if err := noHole(b); err != nil {
+		return h, err
 	}
 	h.first = 1
 	if v := anchor.Get([]byte(s.String())); v != nil {

@@ -179,7 +179,7 @@ func TestAppendRefusesDrafts(t *testing.T) {
 
 func TestLargestRecordFitsOneMessage(t *testing.T) {
 	j := openJournal(t, testOptions(t))
-	d := Draft{Stream: wire.StreamImage, Kind: "image", Public: json.RawMessage(`"`+strings.Repeat("x", wire.MaxPublic-2)+`"`), Personal: make([]byte, MaxPersonal), Class: vault.ClassImage}
+	d := Draft{Stream: wire.StreamImage, Kind: "image", Public: json.RawMessage(`"` + strings.Repeat("x", wire.MaxPublic-2) + `"`), Personal: make([]byte, MaxPersonal), Class: vault.ClassImage}
 	if _, err := j.Append(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
