@@ -196,9 +196,9 @@ func (r *Replica) Head(h wire.Head) error {
 	switch {
 	case h.Epoch == 0 || at.Epoch != 0 && h.Epoch != at.Epoch:
 		return fmt.Errorf("take head: %w", ErrEpoch)
-	case h.Issued <= newest.Issued:
+	case h.Epoch == newest.Epoch && h.Issued <= newest.Issued:
 		return nil
-	case h.Seq < newest.Seq:
+	case h.Epoch == newest.Epoch && h.Seq < newest.Seq:
 		return fmt.Errorf("take head: %w: from %d to %d", ErrHead, newest.Seq, h.Seq)
 	}
 	synced := at.Synced
