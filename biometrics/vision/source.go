@@ -26,15 +26,6 @@ var captureEnv = [][2]string{
 	{"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"},
 }
 
-// CaptureEnv returns the environment a capturing process needs, as NAME=value.
-func CaptureEnv() []string {
-	var out []string
-	for _, e := range captureEnv {
-		out = append(out, e[0]+"="+e[1])
-	}
-	return out
-}
-
 // CameraOptions describe a camera.
 type CameraOptions struct {
 	// Source is a V4L2 path, an http, https or rtsp URL, a video file, a folder of img_0001.jpg and so on, or such a pattern.

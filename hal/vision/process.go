@@ -78,7 +78,7 @@ func (w *Worker) start() (*process, error) {
 	defer sink.Close()
 
 	cmd := exec.Command(w.o.Program, w.o.Args...)
-	cmd.Env = append([]string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin", "GOTRACEBACK=none"}, w.o.Env...)
+	cmd.Env = append([]string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin", "OPENCV_LOG_LEVEL=ERROR"}, w.o.Env...)
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = sink
 	// An own process group keeps a terminal's ctrl-C from ending the worker before the daemon has closed the lane.
