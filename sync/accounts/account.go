@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -20,6 +21,21 @@ type Account struct {
 	Ver          uint64 // version of the newest change
 	// Overlaid says that Status comes from a change that is not committed yet.
 	Overlaid bool
+}
+
+// MarshalJSON describes the account to people: whether it has a reference, but
+// not the reference.
+func (a Account) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Status       wire.Status `json:"status"`
+		Level        int         `json:"level,omitempty"`
+		Kind         string      `json:"kind,omitempty"`
+		Organisation string      `json:"organisation,omitempty"`
+		Model        string      `json:"model,omitempty"`
+		Reference    bool        `json:"reference"`
+		Ver          uint64      `json:"ver"`
+		Overlaid     bool        `json:"overlaid"`
+	}{a.Status, a.Level, a.Kind, a.Organisation, a.Model, len(a.Reference) > 0, a.Ver, a.Overlaid})
 }
 
 // errValue says that a stored value does not fit its form.

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -131,6 +132,19 @@ func TestLookup(t *testing.T) {
 				t.Errorf("%.10q: %v, %v", id, found, err)
 			}
 		}
+	}
+}
+
+func TestJSONHoldsNoReference(t *testing.T) {
+	r, _ := synced(t, testOptions(t))
+	a, _, err := r.Lookup("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(a)
+	want := `{"status":"active","level":2,"kind":"citizen","organisation":"co-op 7","model":"sface-2021","reference":true,"ver":1,"overlaid":false}`
+	if err != nil || string(b) != want {
+		t.Errorf("got %s, %v", b, err)
 	}
 }
 

@@ -35,14 +35,16 @@ var (
 	ErrIdentity = errors.New("identity is damaged")
 )
 
-// Files of an identity. identityFile is written last, so that its presence
+// RequestFile is the file in an identity's folder that holds its request.
+const RequestFile = "request.json"
+
+// The other files of an identity. identityFile is written last, so that its presence
 // says that the others are complete.
 const (
 	masterFile   = "data.key" // 32 raw bytes
 	signFile     = "sign.key" // PKCS #8, PEM
 	sealFile     = "seal.key"
 	tlsFile      = "tls.key"
-	requestFile  = "request.json"
 	identityFile = "identity.json"
 )
 
@@ -149,7 +151,7 @@ func (id *Identity) save(dir string, signKey ed25519.PrivateKey, sealKey *ecdh.P
 	if err != nil {
 		return err
 	}
-	if err := createFile(filepath.Join(dir, requestFile), request); err != nil {
+	if err := createFile(filepath.Join(dir, RequestFile), request); err != nil {
 		return err
 	}
 	head, err := json.MarshalIndent(identityHead{1, id.Gate, id.Created, id.Signer.Kid}, "", "  ")
@@ -240,15 +242,15 @@ func (id *Identity) loadKeys(dir string) error {
 
 // loadRequest reads the request and checks that it speaks of these keys.
 func (id *Identity) loadRequest(dir string) error {
-	b, err := readPrivate(dir, requestFile)
+	b, err := readPrivate(dir, RequestFile)
 	if err != nil {
 		return err
 	}
 	if id.request, err = ParseRequest(b); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrIdentity, requestFile, err)
+		return fmt.Errorf("%w: %s: %w", ErrIdentity, RequestFile, err)
 	}
 	if id.request.Kid != id.Signer.Kid || id.request.Gate != id.Gate {
-		return fmt.Errorf("%w: %s speaks of another gate or key", ErrIdentity, requestFile)
+		return fmt.Errorf("%w: %s speaks of another gate or key", ErrIdentity, RequestFile)
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func TestLoadIdentityNamesTheFault(t *testing.T) {
 		"keys exchanged":    {exchange(signFile, tlsFile), ErrIdentity},
 		"head is no json":   {write(identityFile, "{"), ErrIdentity},
 		"head of another":   {write(identityFile, `{"version":1,"gate":"lane-2","kid":"x"}`), ErrIdentity},
-		"request of others": {write(requestFile, "{}"), ErrIdentity},
+		"request of others": {write(RequestFile, "{}"), ErrIdentity},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -107,16 +107,17 @@ func (v *Vault) checkMaster() error {
 	return nil
 }
 
-// Key is a static key for one purpose, derived from the master key with
+// Key is Derive with the vault's master key.
+func (v *Vault) Key(name string) [KeySize]byte { return Derive(v.master, name) }
+
+// Derive gives a static key for one purpose, from a master key with
 // HKDF-SHA256. The same name always gives the same key.
-func (v *Vault) Key(name string) [KeySize]byte {
-	var out [KeySize]byte
-	b, err := hkdf.Key(sha256.New, v.master[:], nil, "bordergate vault key 1 "+name, KeySize)
+func Derive(master [KeySize]byte, name string) [KeySize]byte {
+	b, err := hkdf.Key(sha256.New, master[:], nil, "bordergate vault key 1 "+name, KeySize)
 	if err != nil { // only for lengths that HKDF cannot give
 		panic("vault: derive key: " + err.Error())
 	}
-	copy(out[:], b)
-	return out
+	return [KeySize]byte(b)
 }
 
 // Seal seals plain under the key of class and day, making the key where there
