@@ -28,7 +28,10 @@ func (p passes) Read(payload []byte, at time.Time) gate.Claim {
 		return gate.Claim{Fault: faultOf(r)}
 	}
 	read, err := pass.FromSeal(s)
-	if err != nil {
+	switch {
+	case err != nil && seal.CodeOf(err) == seal.InvalidDocumentType:
+		return gate.Claim{Fault: reason.PassType}
+	case err != nil:
 		return gate.Claim{Fault: reason.PassFormat}
 	}
 	return gate.Claim{Pass: gatePass(read)}
