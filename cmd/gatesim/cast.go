@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"bordergate/cmd/gatesim/clips"
+	"bordergate/cmd/gatesim/enrol"
+	"bordergate/cmd/gatesim/issue"
+	"bordergate/cmd/gatesim/play"
+	"bordergate/cmd/gatesim/scenario"
+	"bordergate/cmd/gatesim/scene"
+	"bordergate/cmd/gatesim/station"
+)
+
+// role is one traveller of the plan with everything he needs. Each has an
+// account and a pass of his own, also where the same person comes again.
+type role struct {
+	scenario.Traveller
+	holder  enrol.Enrolled // whose account and pass
+	face    enrol.Enrolled // who stands there
+	account string
+	number  string
+	pass    issue.Kind
+	jobs    [2]clips.Job // face, pass
+}
+
+// enrolled reports whether headquarters knows his account.
+func (r role) enrolled() bool { return r.Case != scenario.UnknownAccount }
+
+func (r role) entry() station.Account {
+	return station.Account{ID: r.account, Level: 2, Kind: "citizen", Model: r.holder.Model, Reference: r.holder.Reference}
+}
+
+// looks are the different frames of a face and of a held pass; they are
+// played to and fro.
+const (
+	lookFrames = 16
+	holdFrames = 16
+)
+
+// cast gives every traveller of the plan a person. Scripted travellers are of
+// the first list; those filled up beyond them are of the second, if it has
+// anybody.
+func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolled, office *issue.Office, t scenario.Timing, seed uint64) ([]role, error) {
+	r := rand.New(rand.NewPCG(seed, 0xca57))
+	order := r.Perm(len(first))
+	var out []role
+	for i, tr := range plan {
+		holder := first[order[i%len(order)]]
+		if i >= scripted && len(second) > 0 {
+			holder = second[(i-scripted)%len(second)]
+		}
+		v := role{
+			Traveller: tr, holder: holder, face: holder, pass: issue.Good,
+			account: fmt.Sprintf("SIM%06d", tr.N), number: fmt.Sprintf("X%07d", tr.N),
+		}
+		switch tr.Case {
+		case scenario.Impostor:
+			v.face = another(holder, first, order, i)
+		case scenario.ForgedSeal:
+			v.pass = issue.Forged
+		case scenario.UnknownSigner:
+			v.pass = issue.Foreign
+		case scenario.ExpiredPass:
+			v.pass = issue.Expired
+		}
+		if err := v.draw(office, t); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// another is the next person in the order that is not p.
+func another(p enrol.Enrolled, list []enrol.Enrolled, order []int, i int) enrol.Enrolled {
+	for k := range list {
+		if q := list[order[(i+1+k)%len(order)]]; q.ID != p.ID {
+			return q
+		}
+	}
+	return p
+}
+
+// draw says which clips he needs.
+func (r *role) draw(office *issue.Office, t scenario.Timing) error {
+	payload, err := office.Make(issue.Order{Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing})
+	if err != nil {
+		return err
+	}
+	fo := scene.FaceOptions{
+		Seed: r.Seed, Enter: play.Frames(t.FaceUsable - t.FaceFrom), Look: lookFrames, Turn: r.face.Turn(),
+	}
+	if r.LooksAway {
+		fo.LooksAway, fo.LookAway = true, play.Frames(t.AwayTime)
+		fo.Enter += fo.LookAway
+	}
+	po := scene.PassOptions{
+		Seed: r.Seed, Words: []string{"BORDER PASS", "SIMULATED", "No. " + r.number}, Hold: holdFrames, Fumble: r.Fumble,
+	}
+	if r.Fumble == scene.BackFirst || r.Fumble == scene.TooFar {
+		po.FumbleFrames = play.Frames(t.FumbleTime)
+	}
+	if r.Case == scenario.Unreadable {
+		po.Damage = scene.Ruined
+	}
+	r.jobs[0] = clips.Job{Face: &clips.FaceJob{Shot: r.face.Film, Options: fo}}
+	r.jobs[1] = clips.Job{Pass: &clips.PassJob{Payload: payload, Options: po}}
+	return nil
+}
+
+// actor loads his clips.
+func (r role) actor(store *clips.Store) (play.Actor, error) {
+	a := play.Actor{Traveller: r.Traveller, Holds: r.Case == scenario.Unreadable}
+	var err error
+	if a.Face, err = store.Load(r.jobs[0]); err != nil {
+		return a, err
+	}
+	if a.Pass, err = store.Load(r.jobs[1]); err != nil {
+		return a, err
+	}
+	rnd := rand.New(rand.NewPCG(r.Seed, 0xdec1))
+	switch r.Moment {
+	case scenario.BeforeGrant:
+		a.DecideAfter = time.Duration(rnd.Int64N(int64(700 * time.Millisecond)))
+	case scenario.AfterGrant:
+		a.DecideAfter = time.Duration(rnd.Int64N(int64(300 * time.Millisecond)))
+	}
+	return a, nil
+}
+
+// fumbleWord names a fumble in the report.
+func fumbleWord(t scenario.Traveller) string {
+	switch {
+	case t.LooksAway:
+		return "looks_away"
+	case t.Fumble == scene.UpsideDown:
+		return "pass_upside_down"
+	case t.Fumble == scene.BackFirst:
+		return "pass_back_first"
+	case t.Fumble == scene.TooFar:
+		return "pass_too_far"
+	default:
+		return ""
+	}
+}

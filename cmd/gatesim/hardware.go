@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"bordergate/cmd/gatesim/board"
+	"bordergate/cmd/gatesim/camera"
+	"bordergate/cmd/gatesim/scene"
+)
+
+// hardware is the simulated gate: its board and its cameras.
+type hardware struct {
+	board    *board.Board
+	face     *camera.Camera
+	document *camera.Camera
+	unlocks  chan int64
+	port     string
+
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// newHardware powers the gate's hardware up in folder dir.
+func newHardware(dir string, face, document []scene.Frame) (*hardware, error) {
+	h := &hardware{unlocks: make(chan int64, 64), port: filepath.Join(dir, "barrier")}
+	o := board.DefaultOptions()
+	o.Link, o.Log = h.port, filepath.Join(dir, "board.log")
+	o.OnUnlock = func(at int64, _ int) {
+		select {
+		case h.unlocks <- at:
+		default: // nobody listens; the board's log has it
+		}
+	}
+	var err error
+	if h.board, err = board.New(o); err != nil {
+		return nil, fmt.Errorf("power up the board: %w", err)
+	}
+	h.face, err = camera.Listen("face", face)
+	if err == nil {
+		h.document, err = camera.Listen("document", document)
+	}
+	if err != nil {
+		return nil, errors.Join(err, h.board.Close())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	h.stop = stop
+	for _, c := range []*camera.Camera{h.face, h.document} {
+		h.workers.Go(func() { _ = c.Serve(ctx) }) // ends with ctx; a lost camera shows in the gate's own status
+	}
+	return h, nil
+}
+
+func (h *hardware) close() {
+	h.stop()
+	h.workers.Wait()
+	_ = h.board.Close() // the log is only read after this
+}

@@ -1,0 +1,88 @@
+package play
+
+import (
+	"context"
+	"time"
+
+	"bordergate/cmd/gatesim/camera"
+	"bordergate/cmd/gatesim/clips"
+	"bordergate/cmd/gatesim/scenario"
+	"bordergate/cmd/gatesim/station"
+)
+
+// Contacts of the board, by the gate's default wiring.
+const (
+	inPassExit    = 1
+	inDoorClosed  = 3
+	inObstruction = 4
+	inPresence    = 8
+)
+
+// Contacts are the gate's inputs as the simulator drives them.
+type Contacts interface {
+	SetInput(ch int, on bool)
+	Pulse(ch int, d time.Duration)
+}
+
+// Screen is what a camera shows.
+type Screen interface{ Show(p *camera.Program) }
+
+// Stage is where travellers walk.
+type Stage struct {
+	Board    Contacts
+	Unlocks  <-chan int64 // CLOCK_MONOTONIC times of unlock pulses
+	Events   <-chan station.Event
+	Face     Screen
+	Document Screen
+	Timing   scenario.Timing
+	Now      func() int64 // CLOCK_MONOTONIC ns
+}
+
+// Actor is one traveller and what he brings.
+type Actor struct {
+	scenario.Traveller
+	Face, Pass clips.Clip
+	// Holds says that he holds his pass until he is answered, since it cannot
+	// be read.
+	Holds bool
+	// Decide has headquarters suspend his account; for suspended_midway.
+	Decide func(ctx context.Context) error
+	// DecideAfter is how long after his arrival, or after the grant, it does.
+	DecideAfter time.Duration
+}
+
+// Result is what was seen of a traveller.
+type Result struct {
+	Event   station.Event // that closed his transaction; zero where none came
+	Arrived int64         // CLOCK_MONOTONIC ns, here and below; 0: did not happen
+	Unlocks []int64
+	Passed  int64 // the pass contact closed
+	Cleared int64 // the zone was clear again
+	Ready   int64 // the gate said that it is ready
+	Left    int64
+	Face    camera.Seen
+	Pass    camera.Seen
+	Faults  []string
+}
+
+// Grant is the first unlock pulse, 0 for none.
+func (r Result) Grant() int64 {
+	if len(r.Unlocks) == 0 {
+		return 0
+	}
+	return r.Unlocks[0]
+}
+
+// Frames gives the number of frames in a time.
+func Frames(d time.Duration) int { return int((d + camera.Period/2) / camera.Period) }
+
+// times of the simulated hardware that no scenario changes.
+const (
+	passPulse   = 150 * time.Millisecond // the pass contact, at least 100 ms
+	zoneClears  = 40 * time.Millisecond  // after the pass contact closed
+	doorCloses  = 600 * time.Millisecond // after the passage
+	standsOn    = 600 * time.Millisecond // longer than usual before he walks, where a decision is to come in between
+	readyWait   = 25 * time.Second       // for the gate to be ready again
+	changesMind = 3 * time.Second        // from the grant until a no-show turns away
+	turnsAway   = 300 * time.Millisecond // from giving up to leaving
+)

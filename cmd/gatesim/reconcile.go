@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"bordergate/cmd/gatesim/board"
+	"bordergate/cmd/gatesim/report"
+	"bordergate/gate"
+	"bordergate/gate/reason"
+	"bordergate/sync/journal"
+)
+
+// reconcile compares what the gate wrote, what headquarters holds, what the
+// board did and what was seen of each traveller.
+func (x *production) reconcile(ctx context.Context, r *report.Report) error {
+	if err := x.station.WaitDelivered(ctx); err != nil {
+		return err
+	}
+	own, err := x.station.Journal(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := x.station.HQRecords(ctx)
+	if err != nil {
+		return err
+	}
+	r.Records = compare(own, there)
+	r.Records.NotDurable = unrecorded(x.hw.board.Grants(), own)
+	contradictions(r, there)
+	return nil
+}
+
+// recordID names a record.
+type recordID struct {
+	stream string
+	epoch  uint64
+	seq    uint64
+	hash   string
+}
+
+func idOf(l journal.Line) recordID {
+	return recordID{l.Stream, l.Epoch, l.Seq, fmt.Sprintf("%x", l.Hash)}
+}
+
+// compare counts the records of the gate and of headquarters.
+func compare(own, there []journal.Line) report.Records {
+	c := report.Records{Journal: len(own), HQ: len(there)}
+	count := map[recordID]int{}
+	for _, l := range there {
+		count[idOf(l)]++
+	}
+	for _, n := range count {
+		c.Doubled += n - 1
+	}
+	known := map[recordID]bool{}
+	for _, l := range own {
+		known[idOf(l)] = true
+		if count[idOf(l)] == 0 {
+			c.Missing++
+		}
+	}
+	for id := range count {
+		if !known[id] {
+			c.Unknown++
+		}
+	}
+	return c
+}
+
+// public is what the simulator reads of a record.
+type public struct {
+	Outcome string             `json:"outcome"`
+	Reasons []string           `json:"reasons"`
+	Score   float64            `json:"score"`
+	Steps   map[string]float64 `json:"steps_us"`
+}
+
+func publicOf(l journal.Line) public {
+	var p public
+	if json.Unmarshal(l.Public, &p) != nil {
+		return public{}
+	}
+	return p
+}
+
+// grantAfter is how long after its decision a grant may come, ns.
+const grantAfter = 3e9
+
+// unrecorded counts the grants on the board that no admitting decision in the
+// journal precedes; each decision answers for one.
+func unrecorded(grants []board.GrantSeen, own []journal.Line) int {
+	var decided []int64
+	for _, l := range own {
+		if l.Kind == gate.EntryDecision && publicOf(l).Outcome == reason.Admitted.String() {
+			decided = append(decided, l.Mono)
+		}
+	}
+	slices.Sort(decided)
+	missing := 0
+	for _, g := range grants {
+		i := slices.IndexFunc(decided, func(at int64) bool { return at <= g.At && g.At-at < grantAfter })
+		if i < 0 {
+			missing++
+			continue
+		}
+		decided = slices.Delete(decided, i, i+1)
+	}
+	return missing
+}
+
+// contradictions holds each traveller's outcome as it was seen against the
+// one record of it at headquarters, and takes the score over.
+func contradictions(r *report.Report, there []journal.Line) {
+	outcome := map[string][]public{}
+	for _, l := range there {
+		if l.Kind == gate.EntryOutcome {
+			outcome[l.Tx] = append(outcome[l.Tx], publicOf(l))
+		}
+	}
+	for i := range r.Travellers {
+		t := &r.Travellers[i]
+		var words []string
+		for _, v := range t.Reasons {
+			words = append(words, v.String())
+		}
+		recs := outcome[t.Tx]
+		if t.Tx == "" || len(recs) != 1 || recs[0].Outcome != t.Outcome || !slices.Equal(slices.Sorted(slices.Values(recs[0].Reasons)), slices.Sorted(slices.Values(words))) {
+			r.Records.Unmatched++
+			t.AsExpected = false
+			t.Faults = append(t.Faults, fmt.Sprintf("headquarters has %d records of his outcome, or another outcome", len(recs)))
+			continue
+		}
+		t.Score = recs[0].Score
+	}
+}
