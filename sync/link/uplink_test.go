@@ -1,0 +1,304 @@
+package link
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bordergate/sync/wire"
+)
+
+// upRig drives an Uplink without its goroutine.
+type upRig struct {
+	t      *testing.T
+	hq     *fakeHQ
+	j      *fakeJournal
+	keys   *fakeKeys
+	u      *Uplink
+	sent   []wire.Records
+	births int
+	fatal  error
+	down   error // what sending gives
+}
+
+func newUp(t *testing.T) *upRig {
+	t.Helper()
+	r := &upRig{t: t, hq: newFakeHQ(t), j: &fakeJournal{t: t}, keys: &fakeKeys{}}
+	r.u = newUplink(UplinkOptions{
+		Gate: testGate, Ring: r.hq.ring, Seal: r.hq.seal.PublicKey(), Journal: r.j, Keys: r.keys,
+		Send: func(_, _ string, _ uint64, v any) error {
+			if r.down == nil {
+				r.sent = append(r.sent, v.(wire.Records))
+			}
+			return r.down
+		},
+		Birth: func() { r.births++ }, OnFatal: func(err error) { r.fatal = err }, OnHQ: func(bool, bool) {},
+	}, newCounters())
+	return r
+}
+
+func (r *upRig) give(m ...Message) {
+	for _, m := range m {
+		r.u.handle(m)
+		r.u.pump(r.t.Context())
+	}
+}
+
+// connect brings the rig to where HQ has said it holds cum.
+func (r *upRig) connect(cum uint64) {
+	r.give(Message{Kind: Up}, r.hq.state("s1", true), Message{Kind: Ready}, r.hq.ack(r.j.ack(cum)))
+	r.others()
+}
+
+// others has HQ say that it holds nothing of the streams that are empty.
+func (r *upRig) others() {
+	for _, s := range wire.Streams()[1:] {
+		r.give(r.hq.ack(wire.Ack{Stream: s.String(), Epoch: 3}))
+	}
+}
+
+func (r *upRig) count(cause string) uint64 { return r.u.counters.snapshot()[cause] }
+
+func (r *upRig) firsts() (out []uint64) {
+	for _, b := range r.sent {
+		out = append(out, b.First)
+	}
+	r.sent = nil
+	return out
+}
+
+func TestUplinkStartsAtHQsCursor(t *testing.T) {
+	r := newUp(t)
+	r.j.add(120, 10)
+	r.give(Message{Kind: Up}, r.hq.state("s1", true), Message{Kind: Ready})
+	if len(r.sent) != 0 {
+		t.Fatal("sent before HQ said where it is")
+	}
+	r.give(r.hq.ack(r.j.ack(40)))
+	if r.j.acked != 40 || len(r.sent) != 2 {
+		t.Fatalf("acked %d, %d batches", r.j.acked, len(r.sent))
+	}
+	for i, want := range []struct {
+		first uint64
+		n     int
+	}{{41, 50}, {91, 30}} {
+		if b := r.sent[i]; b.First != want.first || b.N != want.n || !b.Historical || len(b.Keys) != 1 {
+			t.Errorf("batch %d: first %d, n %d, historical %v, %d keys", i, b.First, b.N, b.Historical, len(b.Keys))
+		}
+		if _, _, err := r.sent[i].Check(testGate, wire.StreamCrossing); err != nil {
+			t.Errorf("batch %d: %v", i, err)
+		}
+	}
+	if r.keys.n != 1 {
+		t.Errorf("day key wrapped %d times", r.keys.n)
+	}
+}
+
+func TestUplinkWaitsForHQ(t *testing.T) {
+	r := newUp(t)
+	r.j.add(1, 10)
+	r.give(Message{Kind: Up}, r.hq.state("s1", false), Message{Kind: Ready}, r.hq.ack(r.j.ack(0)))
+	if len(r.sent) != 0 {
+		t.Fatal("sent while HQ was away")
+	}
+	r.give(r.hq.state("s2", true))
+	r.give(r.hq.ack(r.j.ack(0)))
+	if len(r.sent) != 1 {
+		t.Fatalf("%d batches once HQ was there", len(r.sent))
+	}
+	r.j.add(1, 10)
+	r.give(r.hq.state("s1", false)) // the late will of the session before
+	if got := r.firsts(); len(got) != 2 || r.count(causeReplayed) != 1 {
+		t.Fatalf("after a late will: %v", got)
+	}
+}
+
+func TestUplinkKeepsToItsWindow(t *testing.T) {
+	r := newUp(t)
+	r.j.add(2000, 1)
+	r.connect(0)
+	if len(r.sent) != 20 {
+		t.Fatalf("%d batches under way, want 20", len(r.sent))
+	}
+	r.give(r.hq.ack(r.j.ack(100)))
+	if len(r.sent) != 22 || r.sent[21].First != 1051 {
+		t.Fatalf("%d batches after two were acknowledged", len(r.sent))
+	}
+}
+
+func TestUplinkBoundsABatchsSize(t *testing.T) {
+	r := newUp(t)
+	r.j.add(3, 40<<10)
+	r.connect(0)
+	if len(r.sent) != 3 {
+		t.Fatalf("%d batches for three large records", len(r.sent))
+	}
+}
+
+func TestUplinkRefusesFalseAcknowledgements(t *testing.T) {
+	good := func(r *upRig) wire.Ack { return r.j.ack(5) }
+	for name, tc := range map[string]struct {
+		message func(*upRig) Message
+		cause   string
+	}{
+		"forged": {func(r *upRig) Message {
+			r.hq.roles[wire.RoleAck] = testSigner("other", wire.RoleAck)
+			return r.hq.ack(good(r))
+		}, "unknown_key"},
+		"another role": {func(r *upRig) Message {
+			return r.hq.message(wire.RoleHead, wire.TypeAck, wire.DownAck(testGate, wire.StreamCrossing), testGate, good(r))
+		}, "wrong_role"},
+		"misaddressed": {func(r *upRig) Message {
+			return r.hq.message(wire.RoleAck, wire.TypeAck, wire.DownAck(testGate, wire.StreamCrossing), "lane-2", good(r))
+		}, "address"},
+		"moved to another stream": {func(r *upRig) Message {
+			m := r.hq.ack(good(r))
+			m.Topic = wire.DownAck(testGate, wire.StreamAlarm)
+			return m
+		}, causeTopic},
+		"another gate's topic": {func(r *upRig) Message {
+			m := r.hq.ack(good(r))
+			m.Topic = wire.DownAck("lane-2", wire.StreamCrossing)
+			return m
+		}, causeTopic},
+		"another epoch": {func(r *upRig) Message {
+			a := good(r)
+			a.Epoch = 2
+			return r.hq.ack(a)
+		}, causeEpoch},
+		"from the past": {func(r *upRig) Message { return r.hq.ack(r.j.ack(1)) }, causeReplayed},
+		"garbage": {func(r *upRig) Message {
+			m := r.hq.ack(good(r))
+			m.Payload = []byte("x")
+			return m
+		}, "form"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newUp(t)
+			r.j.add(10, 1)
+			r.connect(3)
+			acks := r.hq.acks
+			r.give(tc.message(r))
+			if r.j.acked != 3 || r.fatal != nil || r.count(tc.cause) != 1 {
+				t.Errorf("acked %d, fatal %v, counters %v", r.j.acked, r.fatal, r.u.counters.snapshot())
+			}
+			if r.hq.acks != acks+1 {
+				t.Error("the broker was not told that the message was dealt with")
+			}
+		})
+	}
+}
+
+func TestUplinkStopsTheGateOnContradiction(t *testing.T) {
+	for name, change := range map[string]func(*wire.Ack){
+		"another history": func(a *wire.Ack) { a.Hash[0]++ },
+		"ahead":           func(a *wire.Ack) { a.Cum = 11 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newUp(t)
+			r.j.add(10, 1)
+			r.connect(3)
+			a := r.j.ack(5)
+			change(&a)
+			r.give(r.hq.ack(a))
+			if r.fatal == nil || r.j.acked != 3 {
+				t.Fatalf("fatal %v, acked %d", r.fatal, r.j.acked)
+			}
+			if name == "another history" && !errors.Is(r.fatal, errHash) {
+				t.Fatalf("cause is lost: %v", r.fatal)
+			}
+		})
+	}
+}
+
+func TestUplinkSendsAgainOnceForAHole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newUp(t)
+		r.j.add(150, 1)
+		r.connect(0)
+		r.firsts()
+		hole := r.j.ack(50)
+		hole.Resend = true
+		r.give(r.hq.ack(r.j.ack(50)), r.hq.ack(hole), r.hq.ack(hole))
+		if got := r.firsts(); len(got) != 2 || got[0] != 51 {
+			t.Fatalf("resent %v, want from 51 once", got)
+		}
+		<-time.After(3 * time.Second)
+		r.give(r.hq.ack(hole))
+		if got := r.firsts(); len(got) != 2 || got[0] != 51 {
+			t.Fatalf("resent %v after a while, want from 51", got)
+		}
+	})
+}
+
+func TestUplinkStartsAgainWhenNothingMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newUp(t)
+		r.j.add(10, 1)
+		r.connect(0)
+		r.firsts()
+		births := r.births
+		<-time.After(29 * time.Second)
+		r.u.stall(time.Now())
+		if r.births != births {
+			t.Fatal("started again too early")
+		}
+		<-time.After(2 * time.Second)
+		r.u.stall(time.Now())
+		r.give(r.hq.ack(r.j.ack(4)))
+		r.others()
+		if got := r.firsts(); r.births != births+1 || len(got) != 1 || got[0] != 5 {
+			t.Fatalf("births %d, sent %v", r.births-births, got)
+		}
+		r.give(r.hq.ack(r.j.ack(10)))
+		births = r.births
+		<-time.After(time.Hour)
+		r.u.stall(time.Now())
+		if r.births != births {
+			t.Fatal("started again with nothing under way")
+		}
+	})
+}
+
+func TestUplinkForgetsWhatAConnectionTook(t *testing.T) {
+	r := newUp(t)
+	r.j.add(10, 1)
+	r.connect(0)
+	r.firsts()
+	r.give(Message{Kind: Down})
+	r.j.add(1, 1)
+	if r.give(Message{Kind: Up}); len(r.sent) != 0 {
+		t.Fatal("sent without a connection")
+	}
+	r.connect(0)
+	if got := r.firsts(); len(got) != 1 || got[0] != 1 {
+		t.Fatalf("on the next connection: %v", got)
+	}
+}
+
+func TestUplinkIsBornAgainForEachSessionOfHQ(t *testing.T) {
+	r := newUp(t)
+	r.connect(0)
+	births := r.births
+	r.give(r.hq.state("s1", true))
+	if r.births != births {
+		t.Fatal("born twice for one session")
+	}
+	r.give(r.hq.state("s2", true))
+	if r.births != births+1 {
+		t.Fatalf("born %d times for the next session", r.births-births)
+	}
+}
+
+func TestUplinkTriesAgainWhenSendingFails(t *testing.T) {
+	r := newUp(t)
+	r.j.add(3, 1)
+	r.down = ErrOffline
+	r.connect(0)
+	r.down = nil
+	r.u.pump(t.Context())
+	if got := r.firsts(); len(got) != 1 || got[0] != 1 {
+		t.Fatalf("sent %v", got)
+	}
+}
