@@ -5,22 +5,25 @@ import "math"
 // Quality holds what was measured on one face of one frame, in the terms of ISO/IEC 29794-5.
 type Quality struct {
 	// Faces is the number of faces found; Second the width of the second largest as a share of the largest, 0 to 1.
-	Faces  int
-	Second float64
+	Faces  int     `json:"faces"`
+	Second float64 `json:"second"`
 	// Score is the detector's confidence, 0 to 1.
-	Score float64
+	Score float64 `json:"score"`
 	// Norm is the L2 norm of the raw embedding; 0 when there is none yet.
-	Norm float64
+	Norm float64 `json:"norm"`
 	// EyeDistance is the distance between the eye centres in pixels of the frame.
-	EyeDistance float64
+	EyeDistance float64 `json:"eye_distance"`
 	// Laplacian is the sharpness of the aligned face: 1000 times the variance of its Laplacian over its variance.
-	Laplacian float64
+	Laplacian float64 `json:"laplacian"`
 	// Luminance is the mean of the aligned face, 0 to 255; ShareOver and ShareUnder the shares above 245 and below 25, 0 to 1.
-	Luminance, ShareOver, ShareUnder float64
+	Luminance  float64 `json:"luminance"`
+	ShareOver  float64 `json:"share_over"`
+	ShareUnder float64 `json:"share_under"`
 	// NoseOffset is the nose's way from the middle of the eyes along their line, NoseDrop the way down from it, both in eye distances.
-	NoseOffset, NoseDrop float64
+	NoseOffset float64 `json:"nose_offset"`
+	NoseDrop   float64 `json:"nose_drop"`
 	// Roll is the angle of the eye line in degrees.
-	Roll float64
+	Roll float64 `json:"roll"`
 }
 
 // Hint is the one thing the traveller is asked to do next.
