@@ -70,13 +70,14 @@ type pose struct {
 	yaw     float64 // parallax of a turned head: shift of the nose, in half widths
 	pitch   float64
 	gain    float64
+	fill    float64 // added to the luminance
 	side    float64 // light from one side, share over the head's width
 	warm    float64
 }
 
 // manner is one traveller's way of standing and his light.
 type manner struct {
-	x, y, sway, bob, roll, period, gain, side, warm, squeeze, yaw, pitch float64
+	x, y, sway, bob, roll, period, gain, fill, side, warm, squeeze, yaw, pitch float64
 }
 
 // newManner draws a manner. Whoever looks at the camera turns towards it from
@@ -105,7 +106,7 @@ func (m manner) looking(t float64) pose {
 		x: m.x + m.sway*math.Sin(a), y: m.y + m.bob*math.Sin(1.7*a), scale: 1 + 0.02*math.Sin(0.6*a),
 		roll: m.roll + 0.02*math.Sin(0.8*a), squeeze: m.squeeze + 0.015*math.Sin(0.9*a),
 		yaw: m.yaw + 0.02*math.Sin(0.7*a), pitch: m.pitch + 0.02*math.Cos(0.9*a),
-		gain: m.gain * (1 + 0.02*math.Sin(0.5*a)), side: m.side, warm: m.warm,
+		gain: m.gain * (1 + 0.02*math.Sin(0.5*a)), fill: m.fill, side: m.side, warm: m.warm,
 	}
 }
 
@@ -136,7 +137,7 @@ func Portrait(photo image.Image, f Face) ([]byte, error) {
 	for i := range c.Y {
 		c.Y[i], c.Cb[i], c.Cr[i] = 176, 128, 128
 	}
-	hd.draw(c, pose{x: float64(side) / 2, y: float64(side) * 0.55, scale: 1, squeeze: 1, gain: hd.exposure()})
+	hd.draw(c, pose{x: float64(side) / 2, y: float64(side) * 0.55, scale: 1, squeeze: 1, gain: hd.exposure(), fill: hd.fillLight()})
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, c.YCbCr, &jpeg.Options{Quality: 95}); err != nil {
 		return nil, fmt.Errorf("draw portrait: %w", err)
@@ -150,6 +151,7 @@ func (s *Studio) Clip(photo image.Image, f Face, o FaceOptions) (FaceClip, error
 	hd := cutHead(photo, f)
 	far, soft := hd.blurred(7), hd.blurred(4)
 	m := newManner(r, f, o.Turn, hd.exposure())
+	m.fill = hd.fillLight()
 	var c FaceClip
 	shot := func(h *head, p pose, t Truth) (Frame, error) {
 		cv := s.wall.copyOf()
@@ -224,7 +226,7 @@ func (hd *head) blend(c canvas, x, y int, sx, sy float64, p pose) {
 	}
 	gain := p.gain * (1 + p.side*(sx-hd.ox)/float64(hd.w)*2)
 	yi := y*c.YStride + x
-	c.Y[yi] = over(c.Y[yi], int32(float64(lerp(hd.y))*gain), a)
+	c.Y[yi] = over(c.Y[yi], int32(float64(lerp(hd.y))*gain+p.fill), a)
 	if full := c.SubsampleRatio == image.YCbCrSubsampleRatio444; full || x&1 == 0 && y&1 == 0 {
 		ci := c.COffset(x, y)
 		c.Cb[ci] = over(c.Cb[ci], lerp(hd.cb)-int32(p.warm), a)
