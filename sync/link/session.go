@@ -116,6 +116,9 @@ type connection struct {
 	id     uint64
 	client mqtt.Client
 	net    atomic.Pointer[guard]
+
+	mu   sync.Mutex // held while a message is delivered
+	over bool       // Down has been, or is being, said
 }
 
 func (c *connection) close() {
@@ -201,6 +204,7 @@ func (s *Session) connectOnce(ctx context.Context) error {
 	s.set(c)
 	defer s.finish(ctx, c)
 	if err := s.subscribe(lost, c); err != nil {
+		end(err)
 		return err
 	}
 	if s.push(lost, Message{Kind: Ready, Conn: c.id}) {
@@ -210,6 +214,8 @@ func (s *Session) connectOnce(ctx context.Context) error {
 	case <-lost.Done():
 	case <-ctx.Done():
 		s.farewell(c)
+		c.client.Disconnect(250)
+		end(ctx.Err())
 	}
 	return context.Cause(lost)
 }
@@ -218,6 +224,9 @@ func (s *Session) connectOnce(ctx context.Context) error {
 // when the session ends, since then nobody may be reading.
 func (s *Session) finish(ctx context.Context, c *connection) {
 	s.set(nil)
+	c.mu.Lock() // a delivery under way ends with the connection
+	c.over = true
+	c.mu.Unlock()
 	down := Message{Kind: Down, Conn: c.id}
 	select {
 	case s.out <- down:
@@ -257,7 +266,7 @@ func (s *Session) clientOptions(lost context.Context, end context.CancelCauseFun
 	o.SetAutoAckDisabled(true)
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
 		msg := Message{Kind: Received, Conn: c.id, Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained(), Ack: m.Ack}
-		if !s.push(lost, msg) {
+		if !s.deliver(lost, c, msg) {
 			end(fmt.Errorf("deliver message: %w: reader too slow", ErrLost))
 		}
 	})
@@ -279,6 +288,13 @@ func (s *Session) clientOptions(lost context.Context, end context.CancelCauseFun
 		return g, nil
 	})
 	return o
+}
+
+// deliver pushes a received message unless Down has been said.
+func (s *Session) deliver(lost context.Context, c *connection, m Message) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.over && lost.Err() == nil && s.push(lost, m)
 }
 
 // push delivers m within PushWait or while the connection lasts. It is called

@@ -275,7 +275,7 @@ func TestPausesGrowAndVary(t *testing.T) {
 		var longest time.Duration
 		for i := 1; i < len(at); i++ {
 			pause := at[i].Sub(at[i-1])
-			if pause > limit {
+			if pause > limit+300*time.Millisecond { // the client takes up to 250 ms to end
 				t.Errorf("pause %d is %v, at most %v", i, pause, limit)
 			}
 			longest = max(longest, pause)
