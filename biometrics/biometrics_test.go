@@ -223,8 +223,15 @@ func TestThresholds(t *testing.T) {
 		want   float64
 		ok     bool
 	}{
-		{1e-4, 1, 0.41, true}, {1e-4, 2, 0.43, true}, {1e-4, 5, 0.43, true}, {5e-4, 1, 0.41, true}, {1e-2, 1, 0.335, true},
-		{1e-6, 3, 0.55, true}, {1e-7, 3, 0, false}, {0, 3, 0, false}, {1e-4, 0, 0, false},
+		{1e-4, 1, 0.41, true},
+		{1e-4, 2, 0.43, true},
+		{1e-4, 5, 0.43, true},
+		{5e-4, 1, 0.41, true},
+		{1e-2, 1, 0.335, true},
+		{1e-6, 3, 0.55, true},
+		{1e-7, 3, 0, false},
+		{0, 3, 0, false},
+		{1e-4, 0, 0, false},
 	} {
 		if got, ok := th.At(c.fmr, c.frames); got != c.want || ok != c.ok {
 			t.Errorf("at %g with %d frames: %v %v, want %v %v", c.fmr, c.frames, got, ok, c.want, c.ok)
@@ -253,8 +260,16 @@ func TestJudgeMatch(t *testing.T) {
 		score float64
 		want  Match
 	}{
-		{-1, MatchReject}, {0.339, MatchReject}, {0.34, MatchBetween}, {0.429, MatchBetween}, {0.43, MatchAccept}, {0.97, MatchAccept},
-		{0.971, MatchTooGood}, {1, MatchTooGood}, {math.NaN(), MatchNone}, {-2, MatchNone},
+		{-1, MatchReject},
+		{0.339, MatchReject},
+		{0.34, MatchBetween},
+		{0.429, MatchBetween},
+		{0.43, MatchAccept},
+		{0.97, MatchAccept},
+		{0.971, MatchTooGood},
+		{1, MatchTooGood},
+		{math.NaN(), MatchNone},
+		{-2, MatchNone},
 	} {
 		if got := th.Judge(c.score, 1e-4, 3); got != c.want {
 			t.Errorf("score %v: %v, want %v", c.score, got, c.want)

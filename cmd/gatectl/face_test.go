@@ -82,8 +82,14 @@ func TestFaceVerify(t *testing.T) {
 		code    int
 		verdict string
 	}{
-		{"a", "a2", exitDone, "accept"}, {"a", "b", exitNegative, "reject"}, {"a", "none", exitNegative, "none"}, {"none", "a", exitNegative, "none"},
-		{"a", "a", exitDone, "too_good"}, {"a", "bad", exitUnable, ""}, {"a", "babble", exitUnable, ""}, {"a", "missing", exitUnable, ""},
+		{"a", "a2", exitDone, "accept"},
+		{"a", "b", exitNegative, "reject"},
+		{"a", "none", exitNegative, "none"},
+		{"none", "a", exitNegative, "none"},
+		{"a", "a", exitDone, "too_good"},
+		{"a", "bad", exitUnable, ""},
+		{"a", "babble", exitUnable, ""},
+		{"a", "missing", exitUnable, ""},
 	} {
 		out, errOut, code := face(t, program, "verify", "--json", c.a, c.b)
 		if code != c.code {

@@ -147,7 +147,7 @@ func TestFaceWorker(t *testing.T) {
 	await(t, w, func(h worker.CameraHealth) bool { return h.OK && h.Width == 480 && h.Height == 640 })
 	w.Watch(5)
 	scored := 0
-	for n := 0; n < 8; n++ {
+	for range 8 {
 		f := await(t, w, any1[worker.Face])
 		if f.Session != 5 || f.Count != 1 || len(f.Raw) != 512 || f.Quality.Norm < 3 || f.Quality.EyeDistance < 40 || f.DoneAt < f.FrameAt {
 			t.Fatalf("face %+v", f)

@@ -19,7 +19,11 @@ func samples() []Message {
 			Role: RoleFace, Source: "http://127.0.0.1:8081/face", Width: 1280, Height: 720, FPS: 25, Threads: 2,
 			Models: []ModelFile{{Name: "detect", Path: "models/fr_detect.onnx", SHA256: "6c02"}},
 		},
-		watch{Session: 9}, stop{}, still{}, ready{PID: 77}, Fault{Text: "no camera"},
+		watch{Session: 9},
+		stop{},
+		still{},
+		ready{PID: 77},
+		Fault{Text: "no camera"},
 		Symbol{Session: 1, FrameAt: 2, DoneAt: 3, Symbology: "qr", Payload: []byte{0, 1, 0xff}, Corners: [4][2]float32{{1, 2}, {3, 4}, {5, 6}, {7, 8}}},
 		Face{
 			Session: 1, FrameAt: 2, DoneAt: 3, Count: 2, Second: 0.5, Box: [4]float32{1, 2, 3, 4}, Width: 1280, Height: 720,
