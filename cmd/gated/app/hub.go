@@ -11,7 +11,8 @@ import (
 // whoever listens. It never blocks the lane; a listener that does not keep up
 // loses its connection, not an event in the middle.
 type hub struct {
-	now func() int64
+	now   func() int64
+	light func(gate.State) // the lamps, once there are some
 
 	mu     sync.Mutex
 	view   gate.View
@@ -43,6 +44,9 @@ func newHub(now func() int64) *hub {
 
 // Show implements gate.Screen.
 func (h *hub) Show(v gate.View) {
+	if h.light != nil {
+		h.light(v.State)
+	}
 	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint}
 	if v.Tx != (gate.TxID{}) {
 		e.Tx = v.Tx.String()

@@ -142,6 +142,7 @@ func (a *App) openTurnstile() error {
 		return err
 	}
 	a.barrier = newBarrier(dev, a.log.With("device", "turnstile"), a.post)
+	a.hub.light = a.barrier.light
 	a.onClose("turnstile", dev.Close)
 	a.run("turnstile", dev.Serve)
 	a.run("turnstile orders", a.barrier.serveOrders)

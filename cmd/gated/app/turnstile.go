@@ -10,10 +10,12 @@ import (
 	"bordergate/hal"
 )
 
-// order is a grant or its withdrawal on its way to the driver.
+// order is a grant, its withdrawal or a change of the lamps on its way to the
+// driver.
 type order struct {
 	revoke bool
 	grant  hal.Grant
+	lamps  map[hal.Lamp]hal.Pattern // nil for the others
 }
 
 // barrier stands between the lane, which may not wait, and the driver, which
@@ -25,6 +27,7 @@ type barrier struct {
 	orders chan order
 	post   func(gate.Input)
 	now    func() int64
+	green  bool // what the lamps were last told; the lane's loop alone uses it
 }
 
 func newBarrier(dev hal.Turnstile, log *slog.Logger, post func(gate.Input)) *barrier {
@@ -53,6 +56,22 @@ func (b *barrier) Revoke(id gate.TxID) {
 	}
 }
 
+// light shows green while one person may go and red otherwise. Lamps that
+// cannot be told are told with the next change.
+func (b *barrier) light(s gate.State) {
+	green := s == gate.Granted || s == gate.Passing
+	if green == b.green {
+		return
+	}
+	lamps := map[hal.Lamp]hal.Pattern{hal.LampGreen: hal.Dark, hal.LampRed: hal.Steady}
+	if green {
+		lamps = map[hal.Lamp]hal.Pattern{hal.LampGreen: hal.Steady, hal.LampRed: hal.Dark}
+	}
+	if b.give(order{lamps: lamps}) == nil {
+		b.green = green
+	}
+}
+
 func (b *barrier) give(o order) error {
 	select {
 	case b.orders <- o:
@@ -78,6 +97,14 @@ func (b *barrier) carryOut(ctx context.Context, o order) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	id := gate.TxID(o.grant.ID)
+	for lamp, pattern := range o.lamps {
+		if err := b.dev.Indicate(ctx, lamp, pattern); err != nil {
+			b.log.Warn("Lamp does not obey", "lamp", lamp.String(), "error", err)
+		}
+	}
+	if o.lamps != nil {
+		return
+	}
 	if o.revoke {
 		err := b.dev.Revoke(ctx, o.grant.ID)
 		if err != nil && !errors.Is(err, hal.ErrNoGrant) {
