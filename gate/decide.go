@@ -170,6 +170,10 @@ func noMatch(e Evidence) reason.Reason {
 		return reason.FaceMany
 	case f.None > f.Frames/2:
 		return reason.FaceNone
+	case f.Usable > 0 && e.Match.Frames == 0:
+		// Good faces and nothing compared: the reference is of another model,
+		// or is damaged.
+		return reason.BiometricsUnavailable
 	default:
 		return reason.FaceQuality
 	}

@@ -69,6 +69,7 @@ func TestDecide(t *testing.T) {
 		{"no face", func(e *Evidence, _ *Policy) { e.Match = Match{}; e.Faces = FaceCount{Frames: 4, None: 4} }, reason.Referred, one(reason.FaceNone)},
 		{"two faces", func(e *Evidence, _ *Policy) { e.Match = Match{}; e.Faces = FaceCount{Frames: 4, Many: 3} }, reason.Referred, one(reason.FaceMany)},
 		{"poor faces", func(e *Evidence, _ *Policy) { e.Match = Match{}; e.Faces = FaceCount{Frames: 4, Poor: 4} }, reason.Referred, one(reason.FaceQuality)},
+		{"reference of another model", func(e *Evidence, _ *Policy) { e.Match = Match{} }, reason.Referred, one(reason.BiometricsUnavailable)},
 		{"no frames", func(e *Evidence, _ *Policy) { e.Match = Match{}; e.Faces = FaceCount{} }, reason.Referred, one(reason.CaptureTimeout)},
 		{"camera lost", func(e *Evidence, _ *Policy) { e.Match = Match{}; e.FaceCamera = false }, reason.Referred, one(reason.BiometricsUnavailable)},
 		{"too good", func(e *Evidence, _ *Policy) { e.Match.Similarity = TooGood }, reason.Referred, one(reason.LivenessUndecided)},

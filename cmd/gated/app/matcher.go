@@ -47,7 +47,7 @@ func newMatcher(m *configs.Models, fmr float64) (matcher, error) {
 	if _, ok := limits.At(fmr, minFrames); !ok {
 		return matcher{}, fmt.Errorf("models.fmr %g has no threshold in models.manifest", fmr)
 	}
-	return matcher{limits: limits, fmr: fmr, live: biometrics.DefaultLivenessRule(), model: feature.Name}, nil
+	return matcher{limits: limits, fmr: fmr, live: biometrics.DefaultLivenessRule(), model: biometrics.ModelID(feature.Name, feature.SHA256)}, nil
 }
 
 // Match implements gate.Matcher.
