@@ -284,6 +284,7 @@ func (g *Gate) report(ctx context.Context) {
 		s := g.opts.State()
 		s.Boot, s.CatchingUp, s.Simulated = g.bootID(g.conn.Load()), g.CatchingUp(), g.opts.Simulated
 		s.Counters = g.counters.snapshot()
+		s.Accounts.Epoch, s.Accounts.Cursor = g.opts.Accounts.Cursor()
 		g.say(wire.TypeState, s)
 	}
 }

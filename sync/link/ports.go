@@ -8,7 +8,7 @@ import (
 )
 
 // Journal is what Uplink needs of the gate's journal. Its methods are called
-// from Uplink's goroutine only.
+// from Uplink's goroutine only, and block it.
 type Journal interface {
 	Epoch() uint64
 	Ranges() []Range
@@ -39,7 +39,8 @@ type DayKeys interface {
 }
 
 // Accounts is what Downlink needs of the replica. Overlay must be safe beside
-// look-ups; the others are called from Downlink's goroutine only.
+// look-ups and Cursor beside everything; the others are called from Downlink's
+// goroutine only.
 type Accounts interface {
 	// Cursor is the epoch and sequence up to which changes are committed.
 	Cursor() (epoch, seq uint64)

@@ -60,7 +60,8 @@ func AddGate(dir string, request []byte) (GateEntry, error) {
 	return e, saveGate(dir, e)
 }
 
-// RetireGate ends a gate: nothing it sends is accepted any more.
+// RetireGate ends a gate: nothing it sends is accepted any more, and the group
+// key changes, so that it reads nothing that comes after.
 func RetireGate(dir, gate string) (GateEntry, error) {
 	if !wire.ValidGateID(gate) {
 		return GateEntry{}, fmt.Errorf("retire gate: %w", ErrGate)
@@ -70,7 +71,10 @@ func RetireGate(dir, gate string) (GateEntry, error) {
 		return GateEntry{}, fmt.Errorf("retire gate: %w: %w", ErrGate, err)
 	}
 	e.Retired = time.Now().UTC()
-	return e, saveGate(dir, e)
+	if err := saveGate(dir, e); err != nil {
+		return GateEntry{}, err
+	}
+	return e, rotateGroup(dir)
 }
 
 func saveGate(dir string, e GateEntry) error {

@@ -207,31 +207,35 @@ func loadIdentity(dir string) (*Identity, error) {
 		return nil, err
 	}
 	id.store = [32]byte(store)
-	return id, id.loadGroup()
+	id.group, err = readGroup(dir)
+	return id, err
 }
 
-// loadGroup reads the number of the group key; it rises with each rotation.
-func (id *Identity) loadGroup() error {
-	b, err := os.ReadFile(filepath.Join(id.Dir, groupFile))
+// readGroup reads the number of the group key; it rises with each rotation.
+func readGroup(dir string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(dir, groupFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		id.group = 1
-		return nil
+		return 1, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if id.group, err = strconv.Atoi(strings.TrimSpace(string(b))); err != nil || id.group < 1 {
-		return fmt.Errorf("%w: %s is not a number", ErrIdentity, groupFile)
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%w: %s is not a number", ErrIdentity, groupFile)
 	}
-	return nil
+	return n, nil
 }
 
-// rotateGroup makes a new group key, so that a retired gate reads nothing more.
-func (id *Identity) rotateGroup() error {
-	if err := writeFile(filepath.Join(id.Dir, groupFile), []byte(strconv.Itoa(id.group+1)+"\n"), 0o600); err != nil {
+// rotateGroup makes the next group key the one in use.
+func rotateGroup(dir string) error {
+	n, err := readGroup(dir)
+	if err == nil {
+		err = writeFile(filepath.Join(dir, groupFile), []byte(strconv.Itoa(n+1)+"\n"), 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("rotate group key: %w", err)
 	}
-	id.group++
 	return nil
 }
 

@@ -229,8 +229,7 @@ func (a *App) addGate(w http.ResponseWriter, r *http.Request) {
 	reply(w, e, err)
 }
 
-// retireGate ends a gate and changes the group key, so that it reads nothing
-// that comes after.
+// retireGate ends a gate and gives the others the next group key.
 func (a *App) retireGate(w http.ResponseWriter, r *http.Request) {
 	b, ok := body(w, r)
 	if !ok {
@@ -242,7 +241,7 @@ func (a *App) retireGate(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		a.mu.Lock()
-		err = a.id.rotateGroup()
+		a.id.group, err = readGroup(a.opts.Identity)
 		a.mu.Unlock()
 	}
 	for _, name := range a.fleet.inService() {
