@@ -191,7 +191,7 @@ func (hd *head) meanLuma() float64 {
 func (hd *head) exposure() float64 { return min(max(118/max(hd.luma, 1), 0.8), 1.8) }
 
 // fillLight is what the gate's lamp adds to the shadows of a dark face.
-func (hd *head) fillLight() float64 { return min(max((100-hd.luma)/4, 0), 14) }
+func (hd *head) fillLight() float64 { return min(max((105-hd.luma)/3, 0), 24) }
 
 func toYCbCr(r, g, b uint8) (y, cb, cr float64) {
 	fr, fg, fb := float64(r), float64(g), float64(b)
