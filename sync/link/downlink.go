@@ -59,6 +59,10 @@ func (o DownlinkOptions) withDefaults() DownlinkOptions {
 	return o
 }
 
+// maxRecent bounds the decisions that are reported again to a new session of
+// HQ, which may not have kept the first report.
+const maxRecent = 256
+
 // maxEffects bounds the decisions whose moment of effect is remembered between
 // their urgent message and their place in the log.
 const maxEffects = 1024
@@ -76,10 +80,11 @@ type Downlink struct {
 	keyOrder []string
 	head     wire.Head
 	effects  map[string]wire.AppliedDecision
-	hello    time.Time // when the last one went
-	wantMore bool      // a hello is due once HelloEvery allows it
-	behind   time.Time // since when the head is ahead
-	until    time.Time // end of catching up
+	recent   wire.Applied // last decisions reported
+	hello    time.Time    // when the last one went
+	wantMore bool         // a hello is due once HelloEvery allows it
+	behind   time.Time    // since when the head is ahead
+	until    time.Time    // end of catching up
 }
 
 func newDownlink(o DownlinkOptions, c *counters) *Downlink {
@@ -113,8 +118,7 @@ func (d *Downlink) serve(ctx context.Context) {
 		case m := <-d.in:
 			d.handle(m)
 		case <-d.refresh:
-			d.hello = time.Time{} // whoever heard the last one is gone
-			d.ask()
+			d.repeat()
 		case <-tick.C:
 			d.tick(time.Now())
 		}
@@ -154,6 +158,27 @@ func (d *Downlink) tick(now time.Time) {
 	if d.wantMore {
 		d.ask()
 	}
+}
+
+// repeat says to a new session of HQ what the one before may not have kept,
+// and only then asks: HQ takes a cursor without a report for a report.
+func (d *Downlink) repeat() {
+	if len(d.recent.Decisions)+len(d.recent.Refused) > 0 {
+		d.opts.Say(wire.TypeApplied, d.recent)
+	}
+	d.hello = time.Time{} // whoever heard the last one is gone
+	d.ask()
+}
+
+// remember keeps a report for repeat.
+func (d *Downlink) remember(a wire.Applied) {
+	d.recent.Epoch, d.recent.Cursor = a.Epoch, a.Cursor
+	d.recent.Decisions = lastOf(append(d.recent.Decisions, a.Decisions...))
+	d.recent.Refused = lastOf(append(d.recent.Refused, a.Refused...))
+}
+
+func lastOf[T any](list []T) []T {
+	return append([]T(nil), list[max(0, len(list)-maxRecent):]...)
 }
 
 // ask sends hello, at most every HelloEvery.
@@ -386,6 +411,7 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 		return
 	}
 	out.Decisions = d.settle(changes)
+	d.remember(out)
 	d.opts.Say(wire.TypeApplied, out)
 	d.compare(last.Seq)
 }

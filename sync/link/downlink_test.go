@@ -341,3 +341,14 @@ func TestFailedCommitIsAskedForAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestReportIsRepeatedToANewSessionOfHQ(t *testing.T) {
+	r := newDown(t)
+	r.give(r.hq.live(r.hq.delta(put("a"))), r.hq.live(r.hq.delta(suspend("a", 2))))
+	first := r.applied[1]
+	r.applied = nil
+	r.d.repeat()
+	if len(r.applied) != 1 || r.applied[0].Decisions[0] != first.Decisions[0] || len(r.hellos) != 1 {
+		t.Fatalf("repeated %+v, asked %d times", r.applied, len(r.hellos))
+	}
+}

@@ -30,6 +30,9 @@ type GateApplied struct {
 	Millis  float64 `json:"millis,omitempty"`
 	Mono    int64   `json:"mono_ns,omitempty"`
 	Refused string  `json:"refused,omitempty"`
+	// Inferred says that the gate's own report is missing: At is when HQ saw
+	// that the gate is past the decision.
+	Inferred bool `json:"inferred,omitempty"`
 }
 
 // Notice is a legal notice that was sent.
@@ -55,6 +58,8 @@ type event struct {
 	Mono    int64  `json:"mono,omitempty"`
 	Refused string `json:"refused,omitempty"`
 	To      []byte `json:"to,omitempty"` // sealed
+	// Inferred: from the gate's cursor, without a report.
+	Inferred bool `json:"inferred,omitempty"`
 }
 
 // eventStore keeps when gates applied decisions and which notices were sent.
@@ -137,14 +142,19 @@ func (s *eventStore) add(ctx context.Context, subject string, ev event, opts ...
 
 // Applied keeps that gate follows, or refuses, the decision.
 func (s *eventStore) Applied(ctx context.Context, gate, id string, ev event) error {
-	s.mu.Lock()
-	_, known := s.applied[id][gate]
-	s.mu.Unlock()
-	if known {
+	if s.known(gate, id) {
 		return nil
 	}
 	ev.Gate = gate
 	return s.add(ctx, "ev.applied."+id+"."+gate, ev, jetstream.WithExpectLastSequencePerSubject(0))
+}
+
+// known reports whether the gate has answered for the decision.
+func (s *eventStore) known(gate, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.applied[id][gate]
+	return ok
 }
 
 // Notice keeps that a notice was sent; to is sealed.
@@ -191,6 +201,7 @@ func (s *eventStore) report(d decision, gates []string, openTo func([]byte) stri
 		ev, ok := s.applied[d.ID][g]
 		ga := GateApplied{Gate: g, Applied: ok && ev.Refused == "", Refused: ev.Refused}
 		if ga.Applied {
+			ga.Inferred = ev.Inferred
 			ga.At, ga.Mono = time.Unix(0, ev.At).UTC(), ev.Mono
 			ga.Millis = float64(ev.At-d.At) / 1e6
 			if r.Effective.IsZero() || ga.At.Before(r.Effective) {

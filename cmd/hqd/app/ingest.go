@@ -87,7 +87,7 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 		if err != nil {
 			return err
 		}
-		a.replays.ask(g.Gate, h.Epoch, h.Cursor)
+		return a.onHello(ctx, g, h)
 	case wire.TypeRecords:
 		r, err := wire.Decode[wire.Records](payload)
 		if err != nil {
@@ -146,6 +146,25 @@ func (a *App) onRecords(ctx context.Context, g GateEntry, stream wire.Stream, si
 		a.fleet.count(g.Gate, "gap")
 	}
 	return a.acknowledge(k, c, v == gapped)
+}
+
+// onHello sends what the gate lacks. A decision that its cursor has passed and
+// on which no report was kept, since HQ or the gate went down at that moment,
+// is in force there all the same.
+func (a *App) onHello(ctx context.Context, g GateEntry, h wire.Hello) error {
+	a.replays.ask(g.Gate, h.Epoch, h.Cursor)
+	if h.Epoch != a.ledger.epoch {
+		return nil
+	}
+	for _, d := range a.ledger.upTo(h.Cursor) {
+		if a.events.known(g.Gate, d.ID) {
+			continue
+		}
+		if err := a.events.Applied(ctx, g.Gate, d.ID, event{At: time.Now().UnixNano(), Inferred: true}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // onApplied keeps when a gate began to follow decisions that HQ has made.

@@ -357,6 +357,19 @@ func (l *ledger) Decision(id string) (decision, error) {
 	return d, nil
 }
 
+// upTo lists the decisions at or before a place in the log.
+func (l *ledger) upTo(seq uint64) []decision {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []decision
+	for _, d := range l.decisions {
+		if d.seq <= seq {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // count is the number of accounts and of decisions.
 func (l *ledger) count() (accounts, decisions int) {
 	l.mu.Lock()
