@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func hqd(t *testing.T, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = dispatch(context.Background(), env{&o, &e}, args)
+	return status, o.String(), e.String()
+}
+
+func TestInitPrintsTheFingerprintOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "id")
+	status, out, _ := hqd(t, "init", "--dir", dir)
+	var got struct{ Fingerprint, Bundle string }
+	if err := json.Unmarshal([]byte(out), &got); err != nil || status != exitDone || len(got.Fingerprint) != 64+15 {
+		t.Fatalf("status %d, %q, %v", status, out, err)
+	}
+	if _, err := os.Stat(got.Bundle); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := hqd(t, "init", "--dir", dir); status != exitUnable || !strings.Contains(errs, "has keys already") {
+		t.Fatalf("a second time: status %d, %q", status, errs)
+	}
+}
+
+func TestCommandsThatCannotBeCarriedOut(t *testing.T) {
+	dir := t.TempDir()
+	socket := []string{"--control", filepath.Join(dir, "no.sock"), "--identity", dir}
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"nothing":        {nil, "usage"},
+		"unknown":        {[]string{"fly"}, "usage"},
+		"no directory":   {[]string{"init"}, "--dir is missing"},
+		"no process":     {append([]string{"status"}, socket...), "hqd is not running here"},
+		"no action":      {append([]string{"decide", "--account", "a"}, socket...), "want one of"},
+		"missing flags":  {append([]string{"decide", "suspend"}, socket...), "--ground is missing"},
+		"no request":     {append([]string{"gate", "add"}, socket...), "--request is missing"},
+		"no such config": {[]string{"serve", "--config", filepath.Join(dir, "none.yaml")}, "none.yaml"},
+		"no identity": {[]string{
+			"serve", "--identity", filepath.Join(dir, "id"), "--store", filepath.Join(dir, "s"),
+			"--control", filepath.Join(dir, "c"), "--listen", "127.0.0.1:0",
+		}, "hqd init"},
+	} {
+		if status, _, errs := hqd(t, tc.args...); status != exitUnable || !strings.Contains(errs, tc.want) {
+			t.Errorf("%s: status %d, %q", name, status, errs)
+		}
+	}
+}
