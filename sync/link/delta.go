@@ -1,0 +1,184 @@
+package link
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"bordergate/sync/wire"
+)
+
+// onDelta handles the log's messages. Their expiry is judged for urgent ones
+// only: a delta has one place in the log, and there it is right however late.
+func (d *Downlink) onDelta(m Message, typ string) {
+	if m.Retained {
+		d.counters.add(causeRetained)
+		return
+	}
+	clock := d.opts.Now
+	if typ == wire.TypeDelta {
+		clock = nil
+	}
+	delta, err := verify[wire.Delta](d.opts.Ring, m, d.opts.Gate, typ, wire.RoleDelta, clock)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	key, ok := d.keys[delta.Key]
+	if !ok {
+		d.counters.add(causeNoKey)
+		d.wantMore = true
+		return
+	}
+	entries, err := delta.Open(key)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	epoch, cursor := d.opts.Accounts.Cursor()
+	if cursor != 0 && epoch != delta.Epoch {
+		d.counters.add(causeEpoch)
+		return
+	}
+	d.bite(entries, cursor)
+	if typ == wire.TypeDelta {
+		d.commit(delta, entries, cursor)
+	}
+}
+
+// bite makes every valid restriction effective in memory, whatever its place:
+// to refuse too early is safe.
+func (d *Downlink) bite(entries []wire.Entry, cursor uint64) {
+	for _, e := range entries {
+		c := e.Change
+		if e.Seq <= cursor || !c.Restricts() || c.Check() != nil {
+			continue
+		}
+		d.opts.Accounts.Overlay(c)
+		d.effect(c)
+		d.opts.OnChange(c.Account)
+	}
+}
+
+// effect notes when a decision took effect; the first time counts.
+func (d *Downlink) effect(c wire.Change) {
+	if c.Decision == nil {
+		return
+	}
+	if _, known := d.effects[c.Decision.ID]; known || len(d.effects) >= maxEffects {
+		return
+	}
+	d.effects[c.Decision.ID] = appliedNow(c.Decision.ID)
+}
+
+func appliedNow(id string) wire.AppliedDecision {
+	return wire.AppliedDecision{ID: id, At: time.Now().UnixNano(), Mono: mono()}
+}
+
+// mono is CLOCK_MONOTONIC, the clock of every event at a gate.
+func mono() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
+// commit brings the part of the delta after the cursor into the replica and
+// reports it.
+func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64) {
+	last := entries[len(entries)-1]
+	switch {
+	case last.Seq <= cursor:
+		d.counters.add(causeDuplicate)
+		return
+	case delta.First > cursor+1:
+		d.counters.add(causeGap)
+		d.ask()
+		return
+	}
+	prev := delta.Prev
+	for entries[0].Seq <= cursor {
+		prev, entries = entries[0].Hash, entries[1:]
+	}
+	out := wire.Applied{Epoch: delta.Epoch, Cursor: last.Seq}
+	changes, pending := make([]wire.Change, len(entries)), make(map[string]wire.Status)
+	for i, e := range entries {
+		err := e.Change.Check()
+		if err == nil {
+			err = d.lawful(e.Change, pending)
+		}
+		if err != nil {
+			d.counters.add(causeRefused)
+			out.Refused = append(out.Refused, refused(e, err))
+			continue
+		}
+		changes[i], pending[e.Change.Account] = e.Change, e.Change.Status
+	}
+	if err := d.opts.Accounts.Apply(delta.Epoch, entries[0].Seq, prev, last.Hash, changes); err != nil {
+		d.counters.add(causeStore)
+		d.opts.Logger.Error("Changes refused by the replica", "error", err)
+		d.wantMore = true
+		return
+	}
+	out.Decisions = d.settle(changes)
+	d.remember(out)
+	d.opts.Say(wire.TypeApplied, out)
+	d.compare(last.Seq)
+}
+
+// statuses is implemented by a replica that can tell an account's status as
+// committed, without the overlay, which may be ahead of the log's place.
+type statuses interface {
+	Committed(account string) (wire.Status, bool)
+}
+
+// lawful refuses a put that would give back what a decision has taken: only a
+// decision may restore, and nothing restores a cancelled account. Pending
+// holds the statuses of the changes before c in the same delta.
+func (d *Downlink) lawful(c wire.Change, pending map[string]wire.Status) error {
+	now, known := pending[c.Account]
+	if s, ok := d.opts.Accounts.(statuses); ok && !known {
+		now, known = s.Committed(c.Account)
+	}
+	switch {
+	case !known || c.Restricts():
+	case now == wire.StatusCancelled:
+		return fmt.Errorf("%w: a cancelled account stays cancelled", wire.ErrDecision)
+	case now == wire.StatusSuspended && c.Decision == nil:
+		return fmt.Errorf("%w: a put does not restore", wire.ErrDecision)
+	}
+	return nil
+}
+
+// settle announces what was committed and gives the moments of effect.
+func (d *Downlink) settle(changes []wire.Change) []wire.AppliedDecision {
+	var out []wire.AppliedDecision
+	for _, c := range changes {
+		if c.Op == "" {
+			continue
+		}
+		if !c.Restricts() {
+			d.opts.OnChange(c.Account)
+		}
+		if c.Decision == nil {
+			continue
+		}
+		at, early := d.effects[c.Decision.ID]
+		if !early {
+			at = appliedNow(c.Decision.ID)
+		}
+		delete(d.effects, c.Decision.ID)
+		out = append(out, at)
+	}
+	return out
+}
+
+func refused(e wire.Entry, err error) wire.RefusedDecision {
+	r := wire.RefusedDecision{Seq: e.Seq, Why: fmt.Sprintf("%.200v", err)}
+	if e.Change.Decision != nil && len(e.Change.Decision.ID) <= 64 {
+		r.ID = e.Change.Decision.ID
+	}
+	return r
+}
