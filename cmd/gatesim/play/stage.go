@@ -86,3 +86,14 @@ const (
 	changesMind = 3 * time.Second        // from the grant until a no-show turns away
 	turnsAway   = 300 * time.Millisecond // from giving up to leaving
 )
+
+// Clear puts every contact and camera back to an empty lane, after a traveller
+// whose walk was cut short.
+func (s Stage) Clear() {
+	s.Face.Show(nil)
+	s.Document.Show(nil)
+	s.Board.SetInput(inObstruction, false)
+	s.Board.SetInput(inPresence, false)
+	s.Board.SetInput(inPassExit, false)
+	s.Board.SetInput(inDoorClosed, true)
+}
