@@ -1,0 +1,246 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bordergate/cmd/gatesim/board"
+	"bordergate/cmd/gatesim/camera"
+	"bordergate/cmd/gatesim/enrol"
+	"bordergate/cmd/gatesim/issue"
+	"bordergate/cmd/gatesim/people"
+	"bordergate/cmd/gatesim/play"
+	"bordergate/cmd/gatesim/report"
+	"bordergate/cmd/gatesim/scenario"
+	"bordergate/cmd/gatesim/station"
+	"bordergate/gate/reason"
+	"bordergate/sync/journal"
+)
+
+func record(seq uint64, kind, tx, public string) journal.Line {
+	return journal.Line{Stream: "crossing", Epoch: 1, Seq: seq, Kind: kind, Tx: tx, Mono: int64(seq) * 1e9, Public: json.RawMessage(public)}
+}
+
+func TestCompare(t *testing.T) {
+	a, b, c := record(1, "decision", "x", "{}"), record(2, "outcome", "x", "{}"), record(3, "outcome", "y", "{}")
+	changed := b
+	changed.Hash[0] = 1
+	for _, v := range []struct {
+		name       string
+		own, there []journal.Line
+		want       report.Records
+	}{
+		{"the same", []journal.Line{a, b}, []journal.Line{b, a}, report.Records{Journal: 2, HQ: 2}},
+		{"one missing", []journal.Line{a, b}, []journal.Line{a}, report.Records{Journal: 2, HQ: 1, Missing: 1}},
+		{"one twice", []journal.Line{a}, []journal.Line{a, a}, report.Records{Journal: 1, HQ: 2, Doubled: 1}},
+		{"one more", []journal.Line{a}, []journal.Line{a, c}, report.Records{Journal: 1, HQ: 2, Unknown: 1}},
+		{"one changed", []journal.Line{b}, []journal.Line{changed}, report.Records{Journal: 1, HQ: 1, Missing: 1, Unknown: 1}},
+	} {
+		if got := compare(v.own, v.there); got != v.want {
+			t.Errorf("%s: %+v, want %+v", v.name, got, v.want)
+		}
+	}
+}
+
+func TestUnrecordedGrants(t *testing.T) {
+	own := []journal.Line{
+		record(1, "decision", "x", `{"outcome":"admitted"}`), record(2, "outcome", "x", `{"outcome":"admitted"}`),
+		record(5, "decision", "y", `{"outcome":"refused"}`),
+	}
+	at := func(s ...float64) (out []board.GrantSeen) {
+		for _, v := range s {
+			out = append(out, board.GrantSeen{At: int64(v * 1e9)})
+		}
+		return out
+	}
+	for _, v := range []struct {
+		name   string
+		grants []board.GrantSeen
+		want   int
+	}{
+		{"after its record", at(1.1), 0},
+		{"before its record", at(0.9), 1},
+		{"two for one record", at(1.1, 1.2), 1},
+		{"long after", at(4.5), 1},
+		{"after a refusal", at(5.1), 1},
+		{"none", nil, 0},
+	} {
+		if got := unrecorded(v.grants, own); got != v.want {
+			t.Errorf("%s: %d, want %d", v.name, got, v.want)
+		}
+	}
+}
+
+func TestContradictions(t *testing.T) {
+	there := []journal.Line{record(1, "outcome", "x", `{"outcome":"refused","reasons":["face_mismatch"],"score":0.1}`)}
+	for _, v := range []struct {
+		name string
+		edit func(*report.Traveller)
+		want int
+	}{
+		{"the same", func(*report.Traveller) {}, 0},
+		{"another outcome", func(t *report.Traveller) { t.Outcome = "referred" }, 1},
+		{"another reason", func(t *report.Traveller) { t.Reasons = []reason.Reason{reason.PassExpired} }, 1},
+		{"no record", func(t *report.Traveller) { t.Tx = "z" }, 1},
+		{"no transaction seen", func(t *report.Traveller) { t.Tx = "" }, 1},
+	} {
+		tr := report.Traveller{Tx: "x", Outcome: "refused", Reasons: []reason.Reason{reason.FaceMismatch}, AsExpected: true}
+		v.edit(&tr)
+		r := &report.Report{Travellers: []report.Traveller{tr}}
+		contradictions(r, there)
+		if got := r.Travellers[0]; r.Records.Unmatched != v.want || got.AsExpected != (v.want == 0) {
+			t.Errorf("%s: %d unmatched, as expected %v", v.name, r.Records.Unmatched, got.AsExpected)
+		}
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	good := play.Result{
+		Unlocks: []int64{1500 * ms}, Passed: 4500 * ms, Cleared: 4540 * ms, Ready: 4560 * ms,
+		Face: camera.Seen{InView: 600 * ms, Usable: 1200 * ms}, Pass: camera.Seen{InView: 1000 * ms, Usable: 1040 * ms},
+	}
+	var tr report.Traveller
+	measure(&tr, good)
+	if tr.GrantMS != 300 || tr.ReadyMS != 20 || tr.MachineMS != 320 || tr.TotalMS != 3500 || len(tr.Faults) > 0 {
+		t.Errorf("measured %+v", tr)
+	}
+	early := good
+	early.Unlocks = []int64{1100 * ms}
+	tr = report.Traveller{}
+	if measure(&tr, early); len(tr.Faults) != 1 || tr.MachineMS != 0 {
+		t.Errorf("a grant before the face was usable: %+v", tr)
+	}
+	refused := good
+	refused.Unlocks, refused.Passed = nil, 0
+	tr = report.Traveller{}
+	if measure(&tr, refused); tr.MachineMS != 0 || len(tr.Faults) > 0 {
+		t.Errorf("a refused traveller: %+v", tr)
+	}
+}
+
+func TestCrashReport(t *testing.T) {
+	good := func() *crashReport {
+		return &crashReport{Times: 1, Kills: []kill{{Next: "admitted"}}, Records: report.Records{Journal: 2, HQ: 2}}
+	}
+	for _, v := range []struct {
+		name string
+		edit func(*crashReport)
+		ok   bool
+	}{
+		{"good", func(*crashReport) {}, true},
+		{"a release after the kill", func(r *crashReport) { r.Kills[0].Pending = 1 }, false},
+		{"the next was not served", func(r *crashReport) { r.Kills[0].Next = "referred" }, false},
+		{"a record lost", func(r *crashReport) { r.Records.Missing = 1 }, false},
+		{"a grant without a record", func(r *crashReport) { r.Records.NotDurable = 1 }, false},
+		{"too few kills", func(r *crashReport) { r.Times = 2 }, false},
+		{"a fault", func(r *crashReport) { r.Faults = []string{"x"} }, false},
+	} {
+		r := good()
+		v.edit(r)
+		if r.finish(); r.OK != v.ok {
+			t.Errorf("%s: ok is %v", v.name, r.OK)
+		}
+	}
+}
+
+func persons(n int) (out []enrol.Enrolled) {
+	for i := range n {
+		out = append(out, enrol.Enrolled{Person: people.Person{ID: string(rune('a' + i)), Source: people.Demonstration}})
+	}
+	return out
+}
+
+func TestCast(t *testing.T) {
+	sc, err := scenario.Load("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	office, err := issue.Open(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripted := len(sc.Plan(0, 1))
+	second := persons(2)
+	second[0].Source, second[1].Source = people.LFW, people.LFW
+	roles, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc.Timing, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := map[string]bool{}
+	for i, r := range roles {
+		if accounts[r.account] {
+			t.Errorf("two travellers have account %s", r.account)
+		}
+		accounts[r.account] = true
+		if impostor := r.holder.ID != r.face.ID; impostor != (r.Case == scenario.Impostor) {
+			t.Errorf("traveller %d is %s: holder %s, face %s", r.N, r.Case, r.holder.ID, r.face.ID)
+		}
+		if filled := r.face.Source == people.LFW; filled != (i >= scripted) {
+			t.Errorf("traveller %d comes from %s", r.N, r.face.Source)
+		}
+		if len(r.jobs[1].Pass.Payload) == 0 || r.jobs[0].Face.Options.Look == 0 {
+			t.Errorf("traveller %d has no clips", r.N)
+		}
+	}
+	if again, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc.Timing, 1); err != nil || string(again[0].jobs[1].Pass.Payload) != string(roles[0].jobs[1].Pass.Payload) {
+		t.Errorf("the same seed gives another pass (%v)", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	o, err := parseRun([]string{"--travellers", "7", "--bin", "b"}, io.Discard)
+	if err != nil || o.travellers != 7 || o.bin != "b" || o.scenario != "default" || o.photos != filepath.Join("models", "demo-faces") {
+		t.Errorf("options %+v (%v)", o, err)
+	}
+	for _, args := range [][]string{{"--travellers", "-1"}, {"more"}, {"--external-broker", "tcp://x:1"}, {"--nonsense"}} {
+		if _, err := parseRun(args, io.Discard); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+}
+
+func TestFreshRemovesOnlyOutputFolders(t *testing.T) {
+	dir := t.TempDir()
+	own := filepath.Join(dir, "mine")
+	if err := os.MkdirAll(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := options{out: own}
+	if err := o.fresh(); err == nil || !strings.Contains(err.Error(), "by hand") {
+		t.Errorf("a folder that is no output folder: %v", err)
+	}
+	o = options{out: filepath.Join(dir, "out", "demo"), keep: true}
+	for range 2 {
+		if err := o.fresh(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(o.out, "x"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(o.out + ".old/x"); err != nil {
+		t.Errorf("the earlier folder was not kept: %v", err)
+	}
+	o.keep = false
+	if err := o.fresh(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(o.out, "x")); err == nil {
+		t.Error("the folder was not made anew")
+	}
+}
+
+func TestLineTakesUnknownReasonsAsAFault(t *testing.T) {
+	x := &production{}
+	v := role{Traveller: scenario.Traveller{N: 1, Case: scenario.Impostor, Expect: scenario.Expect{Outcome: reason.Refused}}}
+	got := x.line(v, play.Result{Event: station.Event{Outcome: "refused", Reasons: []string{"made_up"}, Tx: "x"}})
+	if got.AsExpected || len(got.Faults) == 0 {
+		t.Errorf("line %+v", got)
+	}
+}
