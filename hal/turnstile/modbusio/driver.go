@@ -3,8 +3,7 @@ package modbusio
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -16,30 +15,18 @@ import (
 type Driver struct {
 	o     Options
 	queue *queue
-	cmds  chan command
-	done  chan struct{}
-	halt  context.CancelFunc
 
-	mu     sync.Mutex
-	online bool
-	fault  error
-	inputs [hal.InputCount]hal.Reading
-	open   grantState
+	mu     sync.Mutex // guards all below
+	serve  context.CancelFunc
+	served chan struct{} // closed when the running Serve has ended
 	closed bool
-}
-
-// command runs in the goroutine that owns the bus.
-type command struct {
-	run  func(s *session) error
-	done chan error
-}
-
-// session is one connection: only its goroutine touches the bus.
-type session struct {
-	d      *Driver
-	b      *bus
-	misses int
-	turn   int
+	inert  bool     // the last Serve left the board inert
+	live   *session // while online
+	fault  error
+	at     hal.Mono // of the last reading
+	track  tracker
+	used   memory
+	lamps  map[hal.Lamp]lampState
 }
 
 var _ hal.Turnstile = (*Driver)(nil)
@@ -47,275 +34,211 @@ var _ hal.Turnstile = (*Driver)(nil)
 // New checks the options; nothing is opened before Serve.
 func New(o Options) (*Driver, error) {
 	if err := o.check(); err != nil {
-		return nil, &hal.Error{Op: "configure", Device: "turnstile", Err: err}
+		return nil, &hal.Error{Op: "configure", Device: o.name(), Err: err}
 	}
-	return &Driver{o: o, queue: newQueue(), cmds: make(chan command), done: make(chan struct{})}, nil
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &Driver{o: o, queue: newQueue(), inert: true, lamps: map[hal.Lamp]lampState{}}
+	d.track.o = &d.o
+	return d, nil
+}
+
+func (d *Driver) failed(op string, err error) error {
+	e := &hal.Error{Op: op, Device: d.o.name(), Err: err}
+	switch {
+	case errors.Is(err, hal.ErrOffline):
+		e.Hint = "check the cable, the board's supply, and port, baud and unit of the turnstile"
+	case errors.Is(err, hal.ErrEmergency):
+		e.Hint = "only the fire panel or break glass ends it"
+	case errors.Is(err, hal.ErrUnconfirmed):
+		e.Hint = "treat it as given; the passage contact or its time closes it"
+	}
+	return e
 }
 
 // Events is the one queue of events.
 func (d *Driver) Events() <-chan hal.Event { return d.queue.out }
 
-// Serve owns the device until ctx ends.
+// Serve owns the device until ctx ends. Only one Serve runs at a time.
 func (d *Driver) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d.mu.Lock()
-	if d.halt != nil || d.closed {
+	if d.closed || d.serve != nil {
 		d.mu.Unlock()
-		return &hal.Error{Op: "serve", Device: d.o.Port.Path, Err: hal.ErrClosed}
+		return d.failed("serve", hal.ErrClosed)
 	}
-	d.halt = cancel
+	done := make(chan struct{})
+	d.serve, d.served = cancel, done
 	d.mu.Unlock()
-	defer close(d.done)
-	pump := make(chan struct{})
-	go func() { defer close(pump); d.queue.pump(ctx) }() // waited for below
-	defer func() { cancel(); <-pump }()
-	var back port.Backoff
-	for ctx.Err() == nil {
-		p, err := port.Await(ctx, &back, func() (port.Port, error) { return port.Open(d.o.Port) }, d.setFault)
-		if err != nil {
-			break
-		}
-		err = d.session(ctx, p)
-		_ = p.Close() // the session's own error says more
-		d.lost(err)
-		if ctx.Err() == nil {
-			_ = back.Wait(ctx) // ends with ctx, which the loop sees
-		}
-	}
+	var pump sync.WaitGroup
+	pump.Go(func() { d.queue.pump(ctx) })
+	d.connect(ctx)
+	cancel()
+	pump.Wait()
+	d.queue.flush()
+	d.mu.Lock()
+	d.serve = nil
+	d.mu.Unlock()
+	close(done)
 	return ctx.Err()
 }
 
+// connect runs one session after another until ctx ends.
+func (d *Driver) connect(ctx context.Context) {
+	var back port.Backoff
+	for ctx.Err() == nil {
+		p, err := port.Await(ctx, &back, d.dial, d.setFault)
+		if err != nil {
+			return
+		}
+		s := newSession(d, p)
+		err = s.run(ctx)
+		if s.wasOnline {
+			back.Reset()
+		}
+		if e := p.Close(); e != nil {
+			d.o.Log.Warn("Line could not be closed", "error", e)
+		}
+		d.setFault(err)
+		if ctx.Err() != nil || back.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (d *Driver) dial() (port.Port, error) {
+	if d.o.Dial != nil {
+		return d.o.Dial()
+	}
+	return port.Open(d.o.Port)
+}
+
+// setFault keeps why the device is away, and logs it when it is news.
 func (d *Driver) setFault(err error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	news := err != nil && (d.fault == nil || d.fault.Error() != err.Error())
 	d.fault = err
-}
-
-// lost makes every level unknown and tells what is not known any more.
-func (d *Driver) lost(err error) {
-	d.mu.Lock()
-	was, open := d.online, d.open
-	d.online, d.fault = false, err
-	d.open = grantState{}
-	d.inputs = [hal.InputCount]hal.Reading{}
 	d.mu.Unlock()
-	if open.live {
-		d.emit(hal.Event{Kind: hal.Desync, Grant: open.id, Dir: open.dir})
-	}
-	if was {
-		d.emit(hal.Event{Kind: hal.DeviceOffline})
+	if news && !errors.Is(err, context.Canceled) {
+		d.o.Log.Warn("Turnstile is away", "error", err)
 	}
 }
 
-func (d *Driver) emit(e hal.Event) {
-	if e.At == 0 {
-		e.At = hal.Now()
-	}
-	e.Wall, e.Device = time.Now(), "turnstile"
-	d.queue.push(e)
-}
-
-// session makes the board inert, reads everything, and then polls.
-func (d *Driver) session(ctx context.Context, p port.Port) error {
-	s := &session{d: d, b: &bus{p: p, reply: d.o.Reply, dirty: true}}
-	if err := s.inert(); err != nil {
-		return err
-	}
-	if err := s.poll(); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.online, d.fault = true, nil
-	d.mu.Unlock()
-	d.emit(hal.Event{Kind: hal.DeviceOnline})
-	err := s.loop(ctx)
-	if ctx.Err() != nil {
-		err = errors.Join(s.inert(), ctx.Err())
-	}
-	return err
-}
-
-const maxMisses = 3
-
-func (s *session) loop(ctx context.Context) error {
-	tick := time.NewTicker(s.d.o.Poll)
-	defer tick.Stop()
-	for {
-		select {
-		case c := <-s.d.cmds:
-			c.done <- c.run(s)
-			continue
-		default:
+func (d *Driver) emit(events ...hal.Event) {
+	for _, e := range events {
+		if e.At == 0 {
+			e.At = hal.Now()
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case c := <-s.d.cmds:
-			c.done <- c.run(s)
-		case <-tick.C:
-			if err := s.poll(); err != nil && s.miss(err) {
-				return err
-			}
-			s.timers()
+		if d.o.Trust != nil {
+			e.Trust = d.o.Trust()
 		}
+		e.Wall, e.Device = time.Now(), d.o.name()
+		d.queue.push(e)
 	}
-}
-
-// miss counts a failed poll and reports whether the device is to be given up.
-func (s *session) miss(err error) bool {
-	s.misses++
-	gone := !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, ErrChecksum) && !errors.Is(err, ErrReply)
-	return gone || s.misses >= maxMisses
-}
-
-// inert writes every unlock relay off and reads it back.
-func (s *session) inert() error {
-	for dir, ch := range s.d.o.Unlock {
-		if ch == NotWired {
-			continue
-		}
-		if err := s.write(ch, false); err != nil {
-			return fmt.Errorf("switch unlock %v off: %w", dir, err)
-		}
-		on, err := s.relay(ch)
-		if err != nil {
-			return fmt.Errorf("read unlock %v back: %w", dir, err)
-		}
-		if on {
-			return fmt.Errorf("switch unlock %v off: %w: the relay is still on", dir, hal.ErrRejected)
-		}
-	}
-	return nil
-}
-
-func (s *session) write(ch int, on bool) error {
-	v := uint16(0)
-	if on {
-		v = s.d.o.Profile.OnValue
-	}
-	_, err := s.b.exchange(request(s.d.o.Unit, s.d.o.Profile.WriteFn, s.d.o.Profile.Base+uint16(ch), v))
-	return err
-}
-
-// relay reads one relay; reading two relays every other time makes a reply
-// that came late have the wrong form.
-func (s *session) relay(ch int) (bool, error) {
-	bits, err := s.b.exchange(request(s.d.o.Unit, fnReadCoils, s.d.o.Profile.Base+uint16(ch), 1))
-	if err != nil {
-		return false, err
-	}
-	return bits[0]&1 != 0, nil
-}
-
-// poll reads all inputs and turns changes into events.
-func (s *session) poll() error {
-	n := s.width()
-	bits, err := s.b.exchange(request(s.d.o.Unit, fnReadInputs, s.d.o.Profile.Base, uint16(n)))
-	if err != nil {
-		return fmt.Errorf("read inputs: %w", err)
-	}
-	s.misses = 0
-	at := hal.Now()
-	s.d.mu.Lock()
-	before := s.d.inputs
-	for in, ch := range s.d.o.Inputs {
-		if ch == NotWired {
-			continue
-		}
-		on := bits[ch/8]>>(ch%8)&1 != 0
-		s.d.inputs[in] = hal.Reading{Level: hal.LevelOf(on != closed(in)), At: at}
-	}
-	after := s.d.inputs
-	s.d.mu.Unlock()
-	s.changes(before, after, at, bits)
-	return nil
-}
-
-// width alternates, so that a reply shifted by one poll has the wrong length.
-func (s *session) width() int {
-	most := 8
-	for _, ch := range s.d.o.Inputs {
-		most = max(most, (ch/8+1)*8)
-	}
-	return most
 }
 
 // Snapshot is what is known now.
 func (d *Driver) Snapshot() hal.State {
-	now := hal.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := hal.State{Device: "turnstile", At: now, Online: d.online, Fault: d.fault, Inputs: d.inputs, Lost: d.queue.dropped()}
-	for i := range s.Inputs {
-		r := &s.Inputs[i]
-		if r.At == 0 {
+	return d.snapshotLocked(hal.Now())
+}
+
+func (d *Driver) snapshotLocked(now hal.Mono) hal.State {
+	s := hal.State{Device: d.o.name(), At: now, Online: d.live != nil, Fault: d.fault, Lost: d.queue.dropped()}
+	for in := range d.o.Inputs {
+		if d.track.now[in] == hal.Unknown {
 			continue
 		}
-		if r.Age = now.Sub(r.At); r.Age > d.stale() {
+		r := hal.Reading{Level: d.track.now[in], At: d.at, Age: now.Sub(d.at)}
+		if r.Age > d.o.stale() {
 			r.Level = hal.Unknown
 		}
+		s.Inputs[in] = r
 	}
-	if d.open.live {
-		s.Grant, s.Busy = d.open.id, true
+	if d.track.grant.live {
+		s.Grant, s.Busy = d.track.grant.id, true
 	}
 	return s
 }
 
-// stale is the age from which a level is not known: three polls, and never
-// less than one slow exchange.
-func (d *Driver) stale() time.Duration { return max(3*d.o.Poll, 150*time.Millisecond) }
-
-// do runs f on the bus and waits for it.
-func (d *Driver) do(ctx context.Context, op string, f func(s *session) error) error {
-	c := command{run: f, done: make(chan error, 1)}
+// do runs f in the goroutine that owns the bus and returns its answer. It is
+// never left to a later session: what a reconnect overtakes is refused.
+func (d *Driver) do(ctx context.Context, op string, f func(ctx context.Context, s *session) error) error {
 	d.mu.Lock()
-	online, fault := d.online, d.fault
+	s, closed, fault := d.live, d.closed, d.fault
 	d.mu.Unlock()
-	if !online {
-		return &hal.Error{Op: op, Device: d.o.Port.Path, Err: errors.Join(hal.ErrOffline, fault), Hint: "check the cable and turnstile.port"}
+	switch {
+	case closed:
+		return d.failed(op, hal.ErrClosed)
+	case s == nil:
+		return d.failed(op, errors.Join(hal.ErrOffline, fault))
 	}
+	c := command{ctx: ctx, run: f, done: make(chan error, 1)}
 	select {
-	case d.cmds <- c:
-		return <-c.done
+	case s.cmds <- c:
+	case <-s.done:
+		return d.failed(op, hal.ErrOffline)
 	case <-ctx.Done():
-		return &hal.Error{Op: op, Device: d.o.Port.Path, Err: ctx.Err()}
-	case <-d.done:
-		return &hal.Error{Op: op, Device: d.o.Port.Path, Err: hal.ErrClosed}
+		return d.failed(op, ctx.Err())
 	}
+	// Whoever takes a command answers it, within the time of a few exchanges.
+	if err := <-c.done; err != nil {
+		return d.failed(op, err)
+	}
+	return nil
 }
 
-// Halt makes the device inert.
+// haltWait bounds Halt: a few exchanges that all fail.
+const haltWait = 2 * time.Second
+
+// Halt makes the device inert: the grant is dropped, every unlock relay is
+// written off and read back, and no leaf is driven. While Serve does not run it
+// answers for what the last Serve left behind.
 func (d *Driver) Halt() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	d.mu.Lock()
+	idle, inert := d.serve == nil, d.inert
+	d.mu.Unlock()
+	if idle {
+		if inert {
+			return nil
+		}
+		return d.failed("halt", hal.ErrOffline)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), haltWait)
 	defer cancel()
-	return d.do(ctx, "halt", func(s *session) error {
-		d.mu.Lock()
-		d.open = grantState{}
-		d.mu.Unlock()
-		return s.inert()
+	return d.do(ctx, "halt", func(ctx context.Context, s *session) error {
+		d.dropGrant()
+		return s.makeInert(ctx)
 	})
+}
+
+// dropGrant ends the live grant without judging what came of it.
+func (d *Driver) dropGrant() {
+	d.mu.Lock()
+	g := d.track.grant
+	if g.live {
+		d.track.close(hal.Now(), hal.CodeRevoked)
+	}
+	d.mu.Unlock()
+	if g.live {
+		d.emit(hal.Event{Kind: hal.Desync, Grant: g.id, Dir: g.dir, Inferred: true})
+	}
 }
 
 // Close ends Serve and waits for it.
 func (d *Driver) Close() error {
 	d.mu.Lock()
-	halt := d.halt
 	d.closed = true
+	stop, done := d.serve, d.served
 	d.mu.Unlock()
-	if halt == nil {
-		return nil
+	if stop != nil {
+		stop()
 	}
-	halt()
-	<-d.done
+	if done != nil {
+		<-done
+	}
 	return nil
-}
-
-// Indicate sets a lamp. A lamp that fails never fails a grant.
-func (d *Driver) Indicate(ctx context.Context, l hal.Lamp, p hal.Pattern) error {
-	ch, wired := d.o.Lamps[l]
-	if !wired || ch == NotWired {
-		return nil
-	}
-	return d.do(ctx, "indicate", func(s *session) error { return s.write(ch, p != hal.Dark) })
 }

@@ -24,18 +24,39 @@ func wired() Options {
 	}
 	o.Unlock = map[hal.Direction]int{hal.Entry: 0, hal.Exit: 1}
 	o.Stop = 2
+	o.Lamps = map[hal.Lamp]int{hal.LampGreen: 3, hal.LampRed: 4, hal.LampBuzzer: 5}
 	return o
 }
 
+// newRig is a served driver that is online.
 func newRig(t *testing.T, change func(*Options)) *rig {
+	t.Helper()
+	r := newRigOn(t, change, nil)
+	r.want(t, hal.DeviceOnline)
+	return r
+}
+
+// newRigOn prepares the board before the driver meets it.
+func newRigOn(t *testing.T, change func(*Options), prepare func(*board.Board)) *rig {
+	t.Helper()
+	return newRigWith(t, change, prepare, nil)
+}
+
+func newRigWith(t *testing.T, change func(*Options), prepare func(*board.Board), build func(*board.Options)) *rig {
 	t.Helper()
 	bo := board.DefaultOptions()
 	bo.Link = filepath.Join(t.TempDir(), "barrier")
+	if build != nil {
+		build(&bo)
+	}
 	b, err := board.New(bo)
 	if err != nil {
-		t.Fatal(err)
+		t.Skipf("this machine has no pty: %v", err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
+	if prepare != nil {
+		prepare(b)
+	}
 	o := wired()
 	o.Port.Path = bo.Link
 	if change != nil {
@@ -45,13 +66,17 @@ func newRig(t *testing.T, change func(*Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := &rig{d, b}
+	r.serve(t)
+	return r
+}
+
+func (r *rig) serve(t *testing.T) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- d.Serve(ctx) }()
+	go func() { done <- r.d.Serve(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	r := &rig{d, b}
-	r.want(t, hal.DeviceOnline)
-	return r
 }
 
 // want reads events until one of the kind comes.
@@ -125,7 +150,7 @@ func TestGrantIsRefusedOnUnsafeLevels(t *testing.T) {
 }
 
 func TestRevokeAndTimeout(t *testing.T) {
-	r := newRig(t, func(o *Options) { o.Passage = 200 * time.Millisecond })
+	r := newRig(t, func(o *Options) { o.Passage = 400 * time.Millisecond })
 	id := hal.GrantID{1}
 	if err := r.d.Grant(t.Context(), hal.Grant{ID: id, Dir: hal.Exit}); err != nil {
 		t.Fatal(err)

@@ -6,85 +6,97 @@ import (
 	"fmt"
 )
 
-// Function codes of the Modbus application protocol, §6.
-const (
-	fnReadCoils  = 0x01
-	fnReadInputs = 0x02
-	fnWriteCoil  = 0x05
-	fnWriteReg   = 0x06
-)
-
-// Errors of an exchange.
+// Errors of an exchange on the bus.
 var (
-	// ErrChecksum means that a reply's CRC does not fit.
-	ErrChecksum = errors.New("checksum does not fit")
-	// ErrReply means that a reply is not the one to this request.
-	ErrReply = errors.New("reply does not belong to the request")
-	// ErrException means that the device refused the request.
-	ErrException = errors.New("device refused the request")
+	// errNoReply: nothing, or not enough, came in time.
+	errNoReply = errors.New("no reply in time")
+	// errGarbled: what came is not the answer to this request.
+	errGarbled = errors.New("the reply does not belong to the request")
 )
 
-// crc is the checksum of Modbus RTU: polynomial 0xA001 reflected, low byte
-// first on the wire.
-func crc(p []byte) uint16 {
-	sum := uint16(0xFFFF)
+// exception is a board's own refusal: a right frame that says no.
+type exception struct{ fn, code byte }
+
+func (e exception) Error() string {
+	what := map[byte]string{1: "function", 2: "address", 3: "value", 4: "device failure"}[e.code]
+	return fmt.Sprintf("the board refused function %d with exception %d (%s)", e.fn, e.code, what)
+}
+
+// crc16 is the checksum of Modbus RTU: polynomial 0xA001 reflected, from
+// 0xFFFF.
+func crc16(p []byte) uint16 {
+	crc := uint16(0xFFFF)
 	for _, b := range p {
-		sum ^= uint16(b)
+		crc ^= uint16(b)
 		for range 8 {
-			if sum&1 != 0 {
-				sum = sum>>1 ^ 0xA001
+			if crc&1 == 1 {
+				crc = crc>>1 ^ 0xA001
 			} else {
-				sum >>= 1
+				crc >>= 1
 			}
 		}
 	}
-	return sum
+	return crc
 }
 
-// request builds a frame of two 16-bit fields, which all functions here have.
-func request(unit, fn byte, addr, value uint16) []byte {
-	p := []byte{unit, fn}
-	p = binary.BigEndian.AppendUint16(p, addr)
-	p = binary.BigEndian.AppendUint16(p, value)
-	return binary.LittleEndian.AppendUint16(p, crc(p))
+// frameOK reports whether p ends in its own checksum.
+func frameOK(p []byte) bool {
+	return len(p) >= 4 && binary.LittleEndian.Uint16(p[len(p)-2:]) == crc16(p[:len(p)-2])
 }
 
-// replyLen is how long the reply to req is once its first bytes are there; 0
-// when more are needed to tell.
-func replyLen(req, got []byte) int {
-	switch {
-	case len(got) < 3:
-		return 0
-	case got[1]&0x80 != 0:
-		return 5
-	case got[1] == fnReadCoils || got[1] == fnReadInputs:
-		return 5 + int(got[2])
+// request is an 8-byte frame: functions 1 to 6 all have an address and a value
+// or quantity.
+func request(unit, fn byte, addr, val uint16) []byte {
+	p := []byte{unit, fn, byte(addr >> 8), byte(addr), byte(val >> 8), byte(val)}
+	return binary.LittleEndian.AppendUint16(p, crc16(p))
+}
+
+// replyLen is the length of the right answer to a request.
+func replyLen(req []byte) int {
+	n := int(binary.BigEndian.Uint16(req[4:6]))
+	switch req[1] {
+	case 1, 2:
+		return 5 + (n+7)/8
+	case 3, 4:
+		return 5 + 2*n
 	default:
-		return len(req)
+		return 8
 	}
 }
 
-// checkReply returns the reply's data: the bits of a read, nothing of a write.
-func checkReply(req, got []byte) ([]byte, error) {
-	if n := replyLen(req, got); n == 0 || len(got) != n {
-		return nil, fmt.Errorf("%w: %d bytes", ErrReply, len(got))
+const exceptionLen = 5
+
+// parseReply looks for the answer to req at the front of p. It returns the data
+// of a read (nothing of a write) once the frame is whole, done=false while more
+// bytes are needed, and an error for what can never become the answer. The
+// checksum is believed before any length in the frame. The expected length
+// comes from the request, so that no byte of the reply can make it wait for
+// more.
+func parseReply(req, p []byte) (data []byte, done bool, err error) {
+	if len(p) < exceptionLen {
+		return nil, false, nil
 	}
-	if crc(got[:len(got)-2]) != binary.LittleEndian.Uint16(got[len(got)-2:]) {
-		return nil, ErrChecksum
-	}
-	switch {
-	case got[0] != req[0] || got[1]&0x7F != req[1]:
-		return nil, fmt.Errorf("%w: unit %d function %#x", ErrReply, got[0], got[1])
-	case got[1]&0x80 != 0:
-		return nil, fmt.Errorf("%w: exception %d", ErrException, got[2])
-	case req[1] == fnReadCoils || req[1] == fnReadInputs:
-		if want := (int(binary.BigEndian.Uint16(req[4:])) + 7) / 8; int(got[2]) != want {
-			return nil, fmt.Errorf("%w: %d data bytes, want %d", ErrReply, got[2], want)
+	if p[0] == req[0] && p[1] == req[1]|0x80 && frameOK(p[:exceptionLen]) {
+		if len(p) > exceptionLen {
+			return nil, true, errGarbled
 		}
-		return got[3 : len(got)-2], nil
-	case string(got) != string(req):
-		return nil, fmt.Errorf("%w: echo differs", ErrReply)
-	default:
-		return nil, nil
+		return nil, true, exception{fn: req[1], code: p[2]}
 	}
+	want := replyLen(req)
+	if len(p) < want {
+		return nil, false, nil
+	}
+	if len(p) > want || !frameOK(p) || p[0] != req[0] || p[1] != req[1] {
+		return nil, true, errGarbled
+	}
+	if req[1] > 4 {
+		if string(p[2:6]) != string(req[2:6]) {
+			return nil, true, errGarbled
+		}
+		return nil, true, nil
+	}
+	if int(p[2]) != want-5 {
+		return nil, true, errGarbled
+	}
+	return p[3 : want-2], true, nil
 }

@@ -9,252 +9,258 @@ import (
 	"bordergate/hal"
 )
 
-// grantState is the one grant of the lane.
-type grantState struct {
-	live    bool // waits for a passage
-	id      hal.GrantID
-	dir     hal.Direction
-	started bool
-	until   hal.Mono
-	answer  error
-	ended   hal.Mono // when the last passage ended
+// memorySize is how many grants are remembered, far more than a lane gives in
+// the validity of one.
+const memorySize = 1024
+
+// memory holds the answers of the grants whose pulse may have been given, so
+// that none is given twice. The driver's lock guards it.
+type memory struct {
+	answers map[hal.GrantID]error
+	order   []hal.GrantID
+	last    hal.Mono // when the last pulse was sent
+}
+
+func (m *memory) answer(id hal.GrantID) (err error, known bool) {
+	err, known = m.answers[id]
+	return err, known
+}
+
+func (m *memory) put(id hal.GrantID, err error) {
+	if m.answers == nil {
+		m.answers = map[hal.GrantID]error{}
+	}
+	if _, known := m.answers[id]; !known {
+		if len(m.order) >= memorySize {
+			delete(m.answers, m.order[0])
+			m.order = m.order[1:]
+		}
+		m.order = append(m.order, id)
+	}
+	m.answers[id] = err
+}
+
+// drop forgets the grant put in last: its pulse never left.
+func (m *memory) drop(id hal.GrantID) {
+	if n := len(m.order); n > 0 && m.order[n-1] == id {
+		m.order = m.order[:n-1]
+		delete(m.answers, id)
+	}
 }
 
 // Grant implements hal.Turnstile.
 func (d *Driver) Grant(ctx context.Context, g hal.Grant) error {
-	ch, ok := d.o.Unlock[g.Dir]
-	if g.ID.IsZero() || !ok || ch == NotWired {
-		return &hal.Error{Op: "grant", Device: d.o.Port.Path, Err: hal.ErrInvalid}
+	if g.ID.IsZero() || d.o.unlock(g.Dir) == NotWired || g.Valid < 0 {
+		return d.failed("grant", hal.ErrInvalid)
 	}
-	asked := hal.Now()
-	err := d.do(ctx, "grant", func(s *session) error { return s.grant(g, ch, asked) })
-	var named *hal.Error
-	if err != nil && !errors.As(err, &named) {
-		err = &hal.Error{Op: "grant", Device: d.o.Port.Path, Err: err}
+	if g.Valid == 0 {
+		g.Valid = d.o.Valid
 	}
-	return err
+	limit := hal.Now().Add(g.Valid)
+	return d.do(ctx, "grant", func(ctx context.Context, s *session) error { return s.grant(ctx, g, limit) })
 }
 
-func (s *session) grant(g hal.Grant, ch int, asked hal.Mono) error {
+func (s *session) grant(ctx context.Context, g hal.Grant, limit hal.Mono) error {
 	d := s.d
 	d.mu.Lock()
-	open := d.open
+	answer, known := d.used.answer(g.ID)
+	busy := d.track.grant.live
 	d.mu.Unlock()
 	switch {
-	case open.id == g.ID:
-		return open.answer
-	case open.live:
+	case known:
+		return answer
+	case busy:
 		return hal.ErrBusy
-	case g.Valid > 0 && hal.Now().Sub(asked) > g.Valid:
-		return hal.ErrExpired
 	}
-	if err := s.poll(); err != nil {
-		return errors.Join(hal.ErrUnknownInput, err)
+	if err := s.fresh(ctx); err != nil {
+		return err
 	}
 	if err := d.permit(g.Dir); err != nil {
 		return err
 	}
-	answer, sent := s.unlock(ch)
-	if !sent {
+	if hal.Now() > limit {
+		return hal.ErrExpired
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.unlock(ctx, g)
+}
+
+// fresh reads the inputs now, since nothing is granted on what was known. A
+// reading that had to be repeated does not count, and one more is made.
+func (s *session) fresh(ctx context.Context) error {
+	d := s.d
+	asked := hal.Now()
+	for range 2 {
+		if err := s.poll(ctx); err != nil {
+			s.note(err)
+			return errors.Join(hal.ErrUnknownInput, err)
+		}
+		d.mu.Lock()
+		at := d.at
+		d.mu.Unlock()
+		if at >= asked {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the last reading was not certain", hal.ErrUnknownInput)
+}
+
+// permit refuses a grant on any level that is not known to be safe.
+func (d *Driver) permit(dir hal.Direction) error {
+	st := d.Snapshot()
+	var all []error
+	need := func(in hal.Input, want hal.Level, no error) {
+		if d.o.input(in) == NotWired {
+			return
+		}
+		switch st.Level(in) {
+		case want:
+		case hal.Unknown:
+			all = append(all, fmt.Errorf("%w: %v", hal.ErrUnknownInput, in))
+		default:
+			all = append(all, no)
+		}
+	}
+	need(hal.InputEmergency, hal.Off, hal.ErrEmergency)
+	need(hal.InputObstruction, hal.Off, hal.ErrObstructed)
+	need(hal.InputReady, hal.On, hal.ErrNotReady)
+	need(dir.Pass(), hal.Off, hal.ErrStuck)
+	return errors.Join(all...)
+}
+
+// unlock gives the pulse, once, and finds out what became of it. The grant is
+// open before the bytes go out, so that a passage can never come first.
+func (s *session) unlock(ctx context.Context, g hal.Grant) error {
+	d := s.d
+	ch := d.o.unlock(g.Dir)
+	at := hal.Now()
+	d.mu.Lock()
+	d.track.begin(g, at)
+	d.used.put(g.ID, hal.ErrUnconfirmed)
+	d.used.last = at
+	d.mu.Unlock()
+
+	sent, err := s.pulse(ctx, ch)
+	var no exception
+	switch {
+	case !sent:
+		d.forget(g.ID, err)
+		s.note(err)
+		return errors.Join(hal.ErrOffline, err)
+	case errors.As(err, &no):
+		answer := errors.Join(hal.ErrRejected, err)
+		d.forget(g.ID, answer)
+		d.emit(hal.Event{Kind: hal.GrantRejected, Grant: g.ID, Dir: g.Dir, Code: uint32(no.code)})
 		return answer
 	}
+	s.note(err)
+	raw, answer := s.confirm(ctx, ch, err)
 	d.mu.Lock()
-	d.open = grantState{live: true, id: g.ID, dir: g.Dir, until: hal.Now().Add(d.o.Passage), answer: answer}
+	d.used.put(g.ID, answer)
 	d.mu.Unlock()
 	kind := hal.GrantAccepted
 	if answer != nil {
 		kind = hal.GrantUnconfirmed
 	}
-	d.emit(hal.Event{Kind: kind, Grant: g.ID, Dir: g.Dir})
+	d.emit(hal.Event{Kind: kind, Grant: g.ID, Dir: g.Dir, Raw: raw})
 	return answer
 }
 
-// permit refuses a grant on a level that is not known to be safe.
-func (d *Driver) permit(dir hal.Direction) error {
-	st := d.Snapshot()
-	need := func(in hal.Input, want hal.Level, err error) error {
-		if ch, ok := d.o.Inputs[in]; !ok || ch == NotWired {
-			return nil
-		}
-		switch l := st.Level(in); l {
-		case want:
-			return nil
-		case hal.Unknown:
-			return fmt.Errorf("%w: %v", hal.ErrUnknownInput, in)
-		default:
-			return err
-		}
+// pulse switches the relay on for the pulse's time, by the board where it can.
+func (s *session) pulse(ctx context.Context, ch int) (sent bool, err error) {
+	if s.b.prof.FlashBase != 0 {
+		return s.b.flash(ctx, ch, s.d.o.Pulse)
 	}
-	return errors.Join(
-		need(hal.InputEmergency, hal.Off, hal.ErrEmergency),
-		need(hal.InputObstruction, hal.Off, hal.ErrObstructed),
-		need(hal.InputReady, hal.On, hal.ErrNotReady),
-		need(dir.Pass(), hal.Off, hal.ErrStuck),
-	)
+	// The end is planned before the beginning is sent.
+	s.off[ch] = time.Now().Add(s.d.o.Pulse)
+	sent, err = s.b.relay(ctx, ch, true)
+	if !sent {
+		delete(s.off, ch)
+	}
+	return sent, err
 }
 
-// unlock sends one pulse, once. Sent says that it may have reached the board;
-// the error then is ErrUnconfirmed, or none when the relay was seen on.
-func (s *session) unlock(ch int) (err error, sent bool) {
-	o := s.d.o
-	if o.Profile.FlashBase == 0 {
-		return s.softPulse(ch)
-	}
-	units := uint16((o.Pulse + 50*time.Millisecond) / (100 * time.Millisecond))
-	_, err = s.b.exchange(request(o.Unit, fnWriteCoil, o.Profile.FlashBase+uint16(ch), units))
-	if errors.Is(err, ErrException) {
-		return errors.Join(hal.ErrRejected, err), false
-	}
-	return s.confirm(ch), true
-}
-
-// confirm reads the relay back; an echo proves nothing.
-func (s *session) confirm(ch int) error {
-	on, err := s.relay(ch)
-	switch {
-	case err != nil:
-		return errors.Join(hal.ErrUnconfirmed, err)
-	case !on:
-		return hal.ErrUnconfirmed
-	default:
-		return nil
-	}
-}
-
-// softPulse is for boards that time nothing: off follows on in any case.
-func (s *session) softPulse(ch int) (err error, sent bool) {
-	werr := s.write(ch, true)
-	if errors.Is(werr, ErrException) {
-		return errors.Join(hal.ErrRejected, werr), false
-	}
-	err = s.confirm(ch)
-	<-time.After(s.d.o.Pulse)
-	if off := s.write(ch, false); off != nil {
-		off = s.write(ch, false) // switching off twice is safe
-		err = errors.Join(err, off)
-	}
+// confirm reads the relay back while the pulse lasts. An echo proves nothing,
+// and neither does a relay that is off: the pulse may be over.
+func (s *session) confirm(ctx context.Context, ch int, sendErr error) (raw []byte, err error) {
+	// The pulse is out: the caller's patience must not hide what came of it.
+	ctx = context.WithoutCancel(ctx)
+	mask, data, err := s.readRelays(ctx)
 	if err != nil {
-		err = errors.Join(hal.ErrUnconfirmed, err)
+		s.note(err)
+		return nil, errors.Join(hal.ErrUnconfirmed, sendErr, err)
 	}
-	return err, true
+	raw = append([]byte(nil), data...)
+	if mask>>ch&1 == 0 {
+		return raw, errors.Join(hal.ErrUnconfirmed, sendErr)
+	}
+	return raw, nil
+}
+
+// forget takes back a grant whose pulse was certainly not given. Its id stays
+// used up if the board has seen it.
+func (d *Driver) forget(id hal.GrantID, answer error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.track.grant = grantState{}
+	if errors.Is(answer, hal.ErrRejected) {
+		d.used.put(id, answer)
+	} else {
+		d.used.drop(id)
+	}
 }
 
 // Revoke implements hal.Turnstile.
 func (d *Driver) Revoke(ctx context.Context, id hal.GrantID) error {
-	return d.do(ctx, "revoke", func(s *session) error { return s.revoke(id) })
+	return d.do(ctx, "revoke", func(ctx context.Context, s *session) error { return s.revoke(ctx, id) })
 }
 
-func (s *session) revoke(id hal.GrantID) error {
+// revoke withdraws the authorisation only where nobody is between the leaves,
+// by a reading made now.
+func (s *session) revoke(ctx context.Context, id hal.GrantID) error {
 	d := s.d
-	d.mu.Lock()
-	open := d.open
-	d.mu.Unlock()
-	if !open.live || open.id != id {
-		return hal.ErrNoGrant
-	}
-	if open.started {
-		return hal.ErrPassageStarted
-	}
-	if err := s.poll(); err != nil {
+	if err := s.fresh(ctx); err != nil {
 		return err
 	}
-	if d.Snapshot().Level(hal.InputObstruction) != hal.Off {
+	d.mu.Lock()
+	g, level := d.track.grant, d.track.now[hal.InputObstruction]
+	d.mu.Unlock()
+	switch {
+	case !g.live || g.id != id || id.IsZero():
+		return hal.ErrNoGrant
+	case g.started:
+		return hal.ErrPassageStarted
+	case level != hal.Off:
 		return hal.ErrObstructed
 	}
-	err := s.write(d.o.Unlock[open.dir], false)
-	if d.o.Stop == NotWired {
-		err = errors.Join(err, hal.ErrNoWithdrawal)
-	} else if _, stop := s.b.exchange(request(d.o.Unit, fnWriteCoil, d.o.Profile.FlashBase+uint16(d.o.Stop), 3)); stop != nil {
+	err := s.withdraw(ctx, d.o.unlock(g.dir))
+	s.note(err)
+	if err != nil {
+		return err // the grant stays open until it passes or runs out
+	}
+	d.mu.Lock()
+	d.track.close(hal.Now(), hal.CodeRevoked)
+	d.mu.Unlock()
+	d.emit(hal.Event{Kind: hal.GrantRevoked, Grant: id, Dir: g.dir})
+	return nil
+}
+
+// withdraw switches the unlock off and pulses stop, and sees that it did.
+func (s *session) withdraw(ctx context.Context, unlock int) error {
+	_, err := s.b.relay(ctx, unlock, false)
+	if s.d.o.Stop == NotWired {
+		return errors.Join(hal.ErrNoWithdrawal, err)
+	}
+	if _, stop := s.pulse(ctx, s.d.o.Stop); errors.As(stop, new(exception)) {
+		return errors.Join(hal.ErrRejected, stop)
+	} else {
 		err = errors.Join(err, stop)
 	}
-	d.end(open)
-	d.emit(hal.Event{Kind: hal.GrantRevoked, Grant: id, Dir: open.dir})
-	return err
-}
-
-func (d *Driver) end(g grantState) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	g.live = false
-	d.open = g
-}
-
-// timers ends a grant that nobody uses.
-func (s *session) timers() {
-	d := s.d
-	d.mu.Lock()
-	open := d.open
-	d.mu.Unlock()
-	if open.live && !open.started && hal.Now() > open.until {
-		d.end(open)
-		d.emit(hal.Event{Kind: hal.PassageTimeout, Grant: open.id, Dir: open.dir, Inferred: true})
+	mask, _, back := s.readRelays(context.WithoutCancel(ctx))
+	if back != nil || mask>>s.d.o.Stop&1 == 0 {
+		return errors.Join(hal.ErrUnconfirmed, err, back)
 	}
-}
-
-// changes turns two readings of the inputs into events.
-func (s *session) changes(before, after [hal.InputCount]hal.Reading, at hal.Mono, raw []byte) {
-	d := s.d
-	edges := map[hal.Input][2]hal.EventKind{
-		hal.InputObstruction: {hal.ObstructionOff, hal.ObstructionOn},
-		hal.InputPresence:    {hal.PresenceOff, hal.PresenceOn},
-		hal.InputEmergency:   {hal.EmergencyOff, hal.EmergencyOn},
-		hal.InputTamper:      {hal.TamperOff, hal.TamperOn},
-		hal.InputMains:       {hal.PowerFail, hal.PowerOK},
-		hal.InputReady:       {hal.OutOfService, hal.InService},
-		hal.InputDoorClosed:  {hal.DoorOpened, hal.DoorClosed},
-	}
-	for _, in := range hal.Inputs() {
-		was, is := before[in].Level, after[in].Level
-		if was == is || is == hal.Unknown {
-			continue
-		}
-		kinds, level := edges[in]
-		switch {
-		case level:
-			e := hal.Event{At: at, Kind: kinds[is-hal.Off], Raw: raw}
-			d.started(in, is, at)
-			d.emit(e)
-		case is == hal.On && was == hal.Off:
-			dir := hal.Entry
-			if in == hal.InputPassExit {
-				dir = hal.Exit
-			}
-			d.passed(dir, at, raw)
-		}
-	}
-}
-
-// started notes that somebody has stepped between the leaves under a grant.
-func (d *Driver) started(in hal.Input, is hal.Level, at hal.Mono) {
-	d.mu.Lock()
-	start := in == hal.InputObstruction && is == hal.On && d.open.live && !d.open.started
-	if start {
-		d.open.started = true
-	}
-	open := d.open
-	d.mu.Unlock()
-	if start {
-		d.emit(hal.Event{At: at, Kind: hal.PassageStarted, Grant: open.id, Dir: open.dir})
-	}
-}
-
-// passed judges a passage contact by the grant.
-func (d *Driver) passed(dir hal.Direction, at hal.Mono, raw []byte) {
-	d.mu.Lock()
-	open := d.open
-	d.mu.Unlock()
-	e := hal.Event{At: at, Grant: open.id, Dir: dir, Raw: raw}
-	switch {
-	case open.live && dir == open.dir:
-		e.Kind = hal.PassageCompleted
-		open.ended = at
-		d.end(open)
-	case open.live:
-		e.Kind = hal.ReverseEntry
-	case open.ended != 0 && dir == open.dir && at.Sub(open.ended) < d.o.Settle:
-		e.Kind = hal.Tailgating
-	default:
-		e.Kind, e.Grant = hal.ForcedEntry, hal.GrantID{}
-	}
-	d.emit(e)
+	return nil
 }

@@ -1,0 +1,290 @@
+package modbusio
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bordergate/cmd/gatesim/board"
+	"bordergate/hal"
+	"bordergate/hal/haltest"
+	"bordergate/hal/port"
+)
+
+// Whatever happens to single answers, the device stays online, invents no
+// event, and the next grant is one pulse.
+func TestSpoiledAnswersAreSurvived(t *testing.T) {
+	for name, f := range map[string]board.Fault{
+		"no reply":  {Kind: board.FaultNoReply, Count: 2},
+		"deaf":      {Kind: board.FaultDeaf, Count: 2},
+		"late":      {Kind: board.FaultLate, Count: 1, Delay: 170 * time.Millisecond},
+		"truncated": {Kind: board.FaultTruncated, Count: 2},
+		"checksum":  {Kind: board.FaultCRC, Count: 2},
+		"unit":      {Kind: board.FaultUnit, Count: 2},
+		"exception": {Kind: board.FaultException, Count: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.b.Inject(f)
+			r.b.SetInput(8, true)
+			for e := r.next(t); e.Kind != hal.PresenceOn; e = r.next(t) {
+				t.Errorf("told %v", e.Kind)
+			}
+			if err := r.d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}); err != nil {
+				t.Errorf("grant: %v", err)
+			}
+			if n := len(r.b.Grants()); n != 1 {
+				t.Errorf("%d pulses", n)
+			}
+		})
+	}
+}
+
+// next is the next event, which must come soon.
+func (r *rig) next(t *testing.T) hal.Event {
+	t.Helper()
+	select {
+	case e := <-r.d.Events():
+		return e
+	case <-time.After(10 * time.Second):
+		t.Fatal("no event")
+		return hal.Event{}
+	}
+}
+
+func TestEchoingAdapterWorks(t *testing.T) {
+	r := newRigOn(t, nil, func(b *board.Board) { b.Inject(board.Fault{Kind: board.FaultEcho, Count: -1}) })
+	r.want(t, hal.DeviceOnline)
+	if err := r.d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.b.Grants()); n != 1 {
+		t.Errorf("%d pulses", n)
+	}
+}
+
+// An adapter that hears itself, with no board behind it, answers every write
+// with its echo: it must never count as a device.
+func TestEchoAloneIsNoDevice(t *testing.T) {
+	r := newRigOn(t, nil, func(b *board.Board) { b.Inject(board.Fault{Kind: board.FaultEchoOnly, Count: -1}) })
+	r.awaitFault(t, errNoReply)
+	if s := r.d.Snapshot(); s.Online {
+		t.Error("an echo is a device")
+	}
+	if err := r.d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}); !errors.Is(err, hal.ErrOffline) {
+		t.Errorf("grant: %v", err)
+	}
+}
+
+// awaitFault waits until the driver says why the device is away.
+func (r *rig) awaitFault(t *testing.T, want error) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(10 * time.Second)
+	for {
+		if f := r.d.Snapshot().Fault; errors.Is(f, want) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("fault %v, want %v", r.d.Snapshot().Fault, want)
+		}
+	}
+}
+
+func TestSilentBoardGoesOfflineAndComesBack(t *testing.T) {
+	r := newRig(t, nil)
+	r.b.Inject(board.Fault{Kind: board.FaultDeaf, Count: -1})
+	r.want(t, hal.DeviceOffline)
+	if s := r.d.Snapshot(); s.Level(hal.InputEmergency) != hal.Unknown {
+		t.Error("a silent board's emergency input is known")
+	}
+	r.b.Heal()
+	r.want(t, hal.DeviceOnline)
+}
+
+func TestUnlockLeftOnAtStartIsSwitchedOff(t *testing.T) {
+	r := newRigOn(t, nil, func(b *board.Board) { b.Force(0, true); b.Force(1, true) })
+	r.want(t, hal.DeviceOnline)
+	if out := r.b.Outputs(); out[0] || out[1] {
+		t.Error("online with an unlock on")
+	}
+}
+
+func TestUnlockOnWithoutAGrantIsToldAndEnded(t *testing.T) {
+	off := make(chan struct{}, 1)
+	r := newRigWith(t, nil, nil, func(o *board.Options) {
+		o.OnOutput = func(c board.Change) {
+			if c.Channel == 1 && !c.On {
+				off <- struct{}{}
+			}
+		}
+	})
+	r.want(t, hal.DeviceOnline)
+	r.b.Force(1, true)
+	if e := r.want(t, hal.Fault); e.Code != hal.CodeOutput || e.Dir != hal.Exit {
+		t.Errorf("fault %+v", e)
+	}
+	select {
+	case <-off:
+	case <-time.After(10 * time.Second):
+		t.Error("the relay stays on")
+	}
+}
+
+// A relay that is on may hold a leaf open: while somebody is there it is told
+// of and left alone.
+func TestStrayUnlockIsNotEndedOnAnybody(t *testing.T) {
+	r := newRig(t, nil)
+	r.b.SetInput(4, true)
+	r.want(t, hal.ObstructionOn)
+	r.b.Force(1, true)
+	r.want(t, hal.Fault)
+	r.b.SetInput(8, true) // an event of a later poll: the relays were looked at meanwhile
+	r.want(t, hal.PresenceOn)
+	if !r.b.Outputs()[1] {
+		t.Error("the relay was switched off with somebody between the leaves")
+	}
+}
+
+func TestLinkedRelayIsRefused(t *testing.T) {
+	r := newRigOn(t, nil, func(b *board.Board) { b.SetMode(1, 1) })
+	if e := r.want(t, hal.Fault); e.Code != hal.CodeMode {
+		t.Errorf("fault %+v", e)
+	}
+	if r.d.Snapshot().Online {
+		t.Error("online with a relay linked to an input")
+	}
+}
+
+func TestLampsShowAgainAfterAReconnect(t *testing.T) {
+	changes := make(chan board.Change, 256)
+	r := newRigWith(t, nil, nil, func(o *board.Options) { o.OnOutput = func(c board.Change) { changes <- c } })
+	r.want(t, hal.DeviceOnline)
+	until := func(ch int, on bool) {
+		t.Helper()
+		for {
+			select {
+			case c := <-changes:
+				if c.Channel == ch && c.On == on {
+					return
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("relay %d never went to %v", ch, on)
+			}
+		}
+	}
+	set := func(l hal.Lamp, p hal.Pattern) {
+		t.Helper()
+		if err := r.d.Indicate(t.Context(), l, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(hal.LampGreen, hal.Steady)
+	until(3, true)
+	set(hal.LampGreen, hal.Dark)
+	until(3, false)
+	set(hal.LampBuzzer, hal.Once)
+	until(5, true)
+	until(5, false)
+	set(hal.LampRed, hal.Blink)
+	until(4, true)
+	until(4, false)
+	if err := r.b.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	r.want(t, hal.DeviceOffline)
+	set(hal.LampGreen, hal.Steady)
+	if err := r.b.Replug(); err != nil {
+		t.Fatal(err)
+	}
+	until(3, true)
+}
+
+func TestAbsentDeviceSaysTheCure(t *testing.T) {
+	o := wired()
+	o.Port.Path = filepath.Join(t.TempDir(), "absent")
+	d, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{d: d}
+	r.serve(t)
+	r.awaitFault(t, os.ErrNotExist)
+	err = d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit})
+	if !errors.Is(err, hal.ErrOffline) || !strings.Contains(err.Error(), "plug the adapter in") {
+		t.Errorf("grant: %v", err)
+	}
+}
+
+func TestOptionsSayEveryFaultAtOnce(t *testing.T) {
+	o := wired()
+	o.Port.Path, o.Unit, o.Poll, o.Pulse = "", 0, time.Second, 5*time.Second
+	o.Inputs[hal.InputEmergency], o.Inputs[hal.InputPassExit] = NotWired, 0
+	o.Profile = Profile{}
+	_, err := New(o)
+	if !errors.Is(err, hal.ErrInvalid) {
+		t.Fatalf("accepted: %v", err)
+	}
+	for _, part := range []string{"no port", "unit 0", "profile", "poll", "pulse", "emergency", "both on channel 0"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("nothing about %q in %v", part, err)
+		}
+	}
+}
+
+func TestMemoryForgetsTheOldestGrantOnly(t *testing.T) {
+	var m memory
+	id := func(n int) hal.GrantID { return hal.GrantID{byte(n), byte(n >> 8), 1} }
+	for n := range memorySize + 1 {
+		m.put(id(n), hal.ErrUnconfirmed)
+		m.put(id(n), nil)
+	}
+	if _, known := m.answer(id(0)); known || len(m.answers) != memorySize {
+		t.Errorf("the oldest is known, or there are %d", len(m.answers))
+	}
+	if err, known := m.answer(id(memorySize)); !known || err != nil {
+		t.Errorf("the newest: %v, %v", err, known)
+	}
+	m.drop(id(memorySize))
+	if _, known := m.answer(id(memorySize)); known {
+		t.Error("a grant that never left is remembered")
+	}
+}
+
+// The bus's own behaviour, byte for byte.
+func TestBusOnARecordedWire(t *testing.T) {
+	poll := request(1, 2, 0, 8)
+	answer := seal([]byte{1, 2, 1, 0xEC})
+	play := haltest.Play(t, []haltest.Exchange{
+		{Sent: poll, Received: answer},
+		{Sent: poll, Received: nil}, // lost: a reading is tried once more
+		{Sent: poll, Received: answer},
+		{Sent: poll, Received: append(append([]byte{}, poll...), answer...)}, // the adapter's echo
+		{Sent: request(1, 5, 0x201, 3), Received: request(1, 5, 0x201, 3)},   // nothing but an echo
+	})
+	rec := haltest.Record(play)
+	b := &bus{port: rec, unit: 1, prof: Profiles()["waveshare"], baud: 115200, timeout: time.Millisecond}
+	for i := range 3 {
+		mask, _, err := b.bits(t.Context(), 2, 8)
+		if err != nil || mask != 0xEC {
+			t.Fatalf("reading %d: %#x, %v", i, mask, err)
+		}
+	}
+	if !b.echo {
+		t.Error("the echo was not noticed")
+	}
+	if sent, err := b.flash(t.Context(), 1, 300*time.Millisecond); !sent || !errors.Is(err, errNoReply) {
+		t.Errorf("an echo is an answer: %v, %v", sent, err)
+	}
+	if n := len(rec.Exchanges()); n != 5 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
+var _ port.Port = (*haltest.Playback)(nil)

@@ -1,0 +1,171 @@
+package modbusio
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"bordergate/hal"
+)
+
+// walk is a tracker in time of its own.
+type walk struct {
+	t  *tracker
+	at hal.Mono
+	is levels
+}
+
+func idleWalk() *walk {
+	o := wired()
+	w := &walk{t: &tracker{o: &o}, at: 1}
+	for _, in := range hal.Inputs() {
+		w.is[in] = hal.Off
+	}
+	w.is[hal.InputReady], w.is[hal.InputDoorClosed], w.is[hal.InputMains] = hal.On, hal.On, hal.On
+	w.step(0)
+	return w
+}
+
+// step lets time pass and takes a sample.
+func (w *walk) step(d time.Duration) []hal.EventKind {
+	w.at = w.at.Add(d)
+	var out []hal.EventKind
+	for _, e := range w.t.sample(w.at, w.is, nil) {
+		out = append(out, e.Kind)
+	}
+	return out
+}
+
+func (w *walk) set(in hal.Input, l hal.Level, d time.Duration) []hal.EventKind {
+	w.is[in] = l
+	return w.step(d)
+}
+
+const poll = 20 * time.Millisecond
+
+func want(t *testing.T, got []hal.EventKind, kinds ...hal.EventKind) {
+	t.Helper()
+	if !slices.Equal(got, kinds) {
+		t.Errorf("got %v, want %v", got, kinds)
+	}
+}
+
+func TestFirstSampleTellsEveryLevelAndNoPassage(t *testing.T) {
+	o := wired()
+	tr := &tracker{o: &o}
+	var is levels
+	for _, in := range hal.Inputs() {
+		is[in] = hal.On
+	}
+	got := map[hal.EventKind]bool{}
+	for _, e := range tr.sample(1, is, nil) {
+		got[e.Kind] = true
+	}
+	for _, in := range hal.Inputs() {
+		if _, on, level := levelKinds(in); level && !got[on] {
+			t.Errorf("%v is not told", in)
+		}
+	}
+	if got[hal.ForcedEntry] {
+		t.Error("a contact that was closed from the start is a passage")
+	}
+}
+
+func TestChatteringContactIsOnePerson(t *testing.T) {
+	w := idleWalk()
+	w.t.begin(hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}, w.at)
+	want(t, w.set(hal.InputPassExit, hal.On, poll), hal.PassageCompleted)
+	want(t, w.set(hal.InputPassExit, hal.Off, poll))
+	want(t, w.set(hal.InputPassExit, hal.On, poll))
+	want(t, w.set(hal.InputPassExit, hal.Off, poll))
+	want(t, w.step(poll))
+	want(t, w.set(hal.InputPassExit, hal.On, poll), hal.Tailgating)
+}
+
+func TestPassagesAreJudgedByTheGrant(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(w *walk)
+		pass   hal.Input
+		want   hal.EventKind
+		code   uint32
+	}{
+		"no grant":      {func(*walk) {}, hal.InputPassExit, hal.ForcedEntry, 0},
+		"granted":       {func(w *walk) { w.grant() }, hal.InputPassExit, hal.PassageCompleted, 0},
+		"wrong way":     {func(w *walk) { w.grant() }, hal.InputPassEntry, hal.ReverseEntry, 0},
+		"revoked":       {func(w *walk) { w.grant(); w.t.close(w.at, hal.CodeRevoked) }, hal.InputPassExit, hal.ForcedEntry, hal.CodeRevoked},
+		"run out":       {func(w *walk) { w.grant(); w.step(w.t.o.Passage) }, hal.InputPassExit, hal.ForcedEntry, hal.CodeExpired},
+		"long run out":  {func(w *walk) { w.grant(); w.step(w.t.o.Passage); w.step(time.Minute) }, hal.InputPassExit, hal.ForcedEntry, 0},
+		"emergency":     {func(w *walk) { w.set(hal.InputEmergency, hal.On, poll) }, hal.InputPassExit, hal.ForcedEntry, hal.CodeEmergency},
+		"long after":    {func(w *walk) { w.passed(); w.step(w.t.o.Settle) }, hal.InputPassExit, hal.ForcedEntry, 0},
+		"second person": {func(w *walk) { w.passed() }, hal.InputPassExit, hal.Tailgating, 0},
+		"door shut between": {func(w *walk) {
+			w.grant()
+			w.set(hal.InputDoorClosed, hal.Off, poll)
+			w.pass()
+			w.set(hal.InputDoorClosed, hal.On, poll)
+		}, hal.InputPassExit, hal.ForcedEntry, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := idleWalk()
+			c.before(w)
+			w.at = w.at.Add(poll)
+			w.is[c.pass] = hal.On
+			got := w.t.sample(w.at, w.is, []byte{7})
+			if len(got) != 1 || got[0].Kind != c.want || got[0].Code != c.code || len(got[0].Raw) != 1 {
+				t.Errorf("%+v, want %v with code %d", got, c.want, c.code)
+			}
+		})
+	}
+}
+
+func (w *walk) grant() { w.t.begin(hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}, w.at) }
+
+// pass closes the contact and opens it for long enough.
+func (w *walk) pass() {
+	w.set(hal.InputPassExit, hal.On, poll)
+	w.set(hal.InputPassExit, hal.Off, poll)
+	w.step(poll)
+}
+
+func (w *walk) passed() { w.grant(); w.pass() }
+
+func TestGrantRunsOutUnlessSomebodyIsInside(t *testing.T) {
+	w := idleWalk()
+	w.grant()
+	want(t, w.step(w.t.o.Passage-poll))
+	want(t, w.step(poll), hal.PassageTimeout)
+	want(t, w.step(time.Minute))
+
+	w = idleWalk()
+	w.grant()
+	want(t, w.set(hal.InputObstruction, hal.On, poll), hal.ObstructionOn, hal.PassageStarted)
+	want(t, w.step(w.t.o.Passage+time.Second))
+	want(t, w.set(hal.InputObstruction, hal.Off, poll), hal.ObstructionOff)
+	want(t, w.step(w.t.o.Settle-poll))
+	want(t, w.step(poll), hal.PassageTimeout)
+}
+
+func TestStandingThingsAreToldOnceEach(t *testing.T) {
+	w := idleWalk()
+	want(t, w.set(hal.InputDoorClosed, hal.Off, poll), hal.DoorOpened)
+	want(t, w.step(w.t.o.HeldWarn), hal.HeldOpen)
+	want(t, w.step(w.t.o.HeldAlarm-w.t.o.HeldWarn), hal.HeldOpen)
+	want(t, w.step(time.Hour))
+	want(t, w.set(hal.InputDoorClosed, hal.On, poll), hal.DoorClosed)
+	want(t, w.set(hal.InputObstruction, hal.On, poll), hal.ObstructionOn)
+	want(t, w.step(w.t.o.ObjectLeft), hal.ObjectLeft)
+	want(t, w.step(time.Hour))
+}
+
+func TestLosingTheDeviceForgetsEverything(t *testing.T) {
+	w := idleWalk()
+	w.grant()
+	if g := w.t.lose(); !g.live || g.id != (hal.GrantID{1}) {
+		t.Errorf("lost %+v", g)
+	}
+	for _, in := range hal.Inputs() {
+		if w.t.now[in] != hal.Unknown {
+			t.Errorf("%v is still %v", in, w.t.now[in])
+		}
+	}
+}
