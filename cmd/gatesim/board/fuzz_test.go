@@ -9,7 +9,12 @@ import (
 // lose count of a byte, and must answer nothing but whole frames.
 func FuzzRequest(f *testing.F) {
 	for _, p := range [][]byte{
-		nil, {1}, {1, 0x0F}, {1, 0x0F, 0, 0, 0, 8, 255}, {1, 0x8F, 0, 0}, bytes.Repeat([]byte{1, 5}, 150),
+		nil,
+		{1},
+		{1, 0x0F},
+		{1, 0x0F, 0, 0, 0, 8, 255},
+		{1, 0x8F, 0, 0},
+		bytes.Repeat([]byte{1, 5}, 150),
 		seal([]byte{1, 5, 2, 0, 0, 3}), seal([]byte{1, 0x0F, 0, 0, 0, 8, 1, 0xFF}), seal([]byte{1, 2, 0, 0, 0, 16}),
 		append([]byte{9, 9}, seal([]byte{1, 0x10, 0x10, 0, 0, 1, 2, 0, 0})...), seal([]byte{1, 0x0F, 0, 0, 0, 8, 0}),
 	} {

@@ -49,7 +49,7 @@ func (b *bus) gap() time.Duration {
 
 // pause waits until the line has been silent long enough to send.
 func (b *bus) pause(ctx context.Context) error {
-	d := b.gap() - time.Now().Sub(b.last)
+	d := b.gap() - time.Since(b.last)
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -84,8 +84,11 @@ func TestParseReply(t *testing.T) {
 // for more than the request allows, or be believed without its checksum.
 func FuzzReply(f *testing.F) {
 	for _, p := range [][]byte{
-		nil, {1, 2}, seal([]byte{1, 2, 2, 0xEC, 1}), seal([]byte{1, 0x82, 2}), request(1, 5, 0x200, 3),
-		{1, 2, 255, 255, 255}, bytes.Repeat([]byte{1, 0x85}, 200),
+		nil,
+		{1, 2},
+		seal([]byte{1, 2, 2, 0xEC, 1}), seal([]byte{1, 0x82, 2}), request(1, 5, 0x200, 3),
+		{1, 2, 255, 255, 255},
+		bytes.Repeat([]byte{1, 0x85}, 200),
 	} {
 		f.Add(byte(2), uint16(0), uint16(16), p)
 		f.Add(byte(5), uint16(0x200), uint16(3), p)
