@@ -214,7 +214,7 @@ type Times struct {
 	Clearing  time.Duration // end of the passage to an empty lane
 	Referred  time.Duration // referral to the next traveller
 	CatchUp   time.Duration // a decision waits so long for missed suspensions
-	GrantLife time.Duration // validity handed to the turnstile
+	GrantLife time.Duration // how long a grant may be on its way to the turnstile
 }
 
 // DefaultTimes are the limits of a pedestrian turnstile lane.
@@ -228,6 +228,6 @@ func DefaultTimes() Times {
 		Passing:  10 * time.Second,
 		Clearing: 20 * time.Second,
 		Referred: 10 * time.Second,
-		CatchUp:  2 * time.Second, GrantLife: 8 * time.Second,
+		CatchUp:  2 * time.Second, GrantLife: 2 * time.Second,
 	}
 }

@@ -162,7 +162,6 @@ func (a *App) openLane() error {
 	c := a.cfg
 	times := gate.DefaultTimes()
 	times.Reading, times.Matching, times.Referred = c.Policy.CaptureTimeout, c.Policy.FaceTimeout, c.Policy.ReferralHold
-	times.GrantLife = c.Turnstile.PassageWait
 	times.Granted = c.Turnstile.PassageWait + time.Second
 	direction := gate.DirEntry
 	if c.Gate.Direction == hal.Exit.String() {
