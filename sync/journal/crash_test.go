@@ -41,19 +41,19 @@ func TestCrashChild(t *testing.T) {
 				d.Stream = s
 				pos, err := j.Append(context.Background(), d)
 				if err != nil {
-					fmt.Printf("failed %v\n", err)
+					fmt.Fprintf(os.Stdout, "failed %v\n", err)
 					return
 				}
-				fmt.Printf("wrote %d %d %s\n", pos.Stream, pos.Seq, pos.Hash)
+				fmt.Fprintf(os.Stdout, "wrote %d %d %s\n", pos.Stream, pos.Seq, pos.Hash)
 			}
 		}()
 	}
 	for i := uint64(1); ; i++ {
 		if err := j.Advance("n", j.Fact("n")+1); err != nil {
-			fmt.Printf("failed %v\n", err)
+			fmt.Fprintf(os.Stdout, "failed %v\n", err)
 			return
 		}
-		fmt.Printf("fact %d\n", j.Fact("n"))
+		fmt.Fprintf(os.Stdout, "fact %d\n", j.Fact("n"))
 	}
 }
 

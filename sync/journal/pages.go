@@ -243,6 +243,6 @@ func lockShared(f *os.File, wait time.Duration) error {
 			return fmt.Errorf("%w: %s", ErrLocked, f.Name())
 		}
 		wait -= step
-		time.Sleep(step)
+		<-time.After(step)
 	}
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"crypto/hpke"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -158,7 +159,7 @@ func TestUnlawfulChangeTakesItsPlaceOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newDown(t)
 			r.give(r.hq.live(r.hq.delta(tc...)), r.hq.live(r.hq.delta(put("z"))))
-			if r.acc.seq != uint64(len(tc))+1 || r.acc.log[len(r.acc.log)-3] != "skip" && !contains(r.acc.log, "skip") {
+			if r.acc.seq != uint64(len(tc))+1 || r.acc.log[len(r.acc.log)-3] != "skip" && !slices.Contains(r.acc.log, "skip") {
 				t.Fatalf("cursor %d, log %q", r.acc.seq, r.acc.log)
 			}
 			rep := r.applied[0]
@@ -170,15 +171,6 @@ func TestUnlawfulChangeTakesItsPlaceOnly(t *testing.T) {
 			}
 		})
 	}
-}
-
-func contains(log []string, want string) bool {
-	for _, l := range log {
-		if l == want {
-			return true
-		}
-	}
-	return false
 }
 
 func TestDownlinkRefuses(t *testing.T) {
@@ -244,7 +236,7 @@ func TestAnotherEpochIsRefused(t *testing.T) {
 	other := newFakeHQ(t)
 	other.epoch = 8
 	r.give(other.live(other.delta(suspend("a", 2), put("b"))), other.head())
-	if r.acc.seq != 1 || r.count(causeEpoch) != 2 || contains(r.acc.log, "overlay a") {
+	if r.acc.seq != 1 || r.count(causeEpoch) != 2 || slices.Contains(r.acc.log, "overlay a") {
 		t.Fatalf("cursor %d, counters %v", r.acc.seq, r.d.counters.snapshot())
 	}
 }

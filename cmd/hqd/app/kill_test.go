@@ -18,12 +18,11 @@ func TestKilledHeadquartersLosesAndDoublesNothing(t *testing.T) {
 	enrol(t, h, "a1")
 	g.start(h)
 	total := 0
-	want := wire.StatusActive
 	for round := range 5 {
 		g.cross(25 + 40*round)
 		total += 25 + 40*round
 		o := suspension
-		want = wire.StatusSuspended
+		want := wire.StatusSuspended
 		if round%2 == 1 {
 			o = Order{Action: wire.ActionRestore, By: "N. N.", Role: wire.DeciderCommander, Ground: wire.GroundCleared}
 			want = wire.StatusActive

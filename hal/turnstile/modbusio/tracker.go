@@ -26,7 +26,7 @@ type grantState struct {
 type tracker struct {
 	o      *Options
 	now    levels
-	idle   [hal.InputCount]int // polls in a row that a passage contact was off
+	openAt [hal.InputCount]hal.Mono // since when a passage contact is open; zero if it is not
 	grant  grantState
 	doorAt hal.Mono // since when the door is open; zero if it is not
 	held   uint32   // what was said about it
@@ -35,9 +35,10 @@ type tracker struct {
 	freeAt hal.Mono // since when nothing is
 }
 
-// edgeIdle is how many polls a passage contact must have been off before it
-// counts again, so that one that chatters is not a second person.
-const edgeIdle = 2
+// restPolls is for how many polls' time a passage contact must have been open
+// before it counts again, so that one that chatters is not a second person. It
+// is time and not samples: a slow bus must not lose a person.
+const restPolls = 2
 
 // levelKinds are the events of each level input: off, on.
 func levelKinds(in hal.Input) (off, on hal.EventKind, ok bool) {
@@ -79,7 +80,7 @@ func (t *tracker) sample(at hal.Mono, is levels, raw []byte) []hal.Event {
 		out = t.levelChanged(out, at, in, is[in])
 	}
 	for _, dir := range []hal.Direction{hal.Entry, hal.Exit} {
-		if t.edge(dir.Pass(), was[dir.Pass()], is[dir.Pass()]) {
+		if t.edge(at, dir.Pass(), was[dir.Pass()], is[dir.Pass()]) {
 			e := t.passed(at, dir)
 			e.Raw = raw
 			out = append(out, e)
@@ -90,16 +91,20 @@ func (t *tracker) sample(at hal.Mono, is levels, raw []byte) []hal.Event {
 
 // edge reports a passage contact that closes after having been open. One that
 // is open when it is first seen has been open for long enough.
-func (t *tracker) edge(in hal.Input, was, is hal.Level) bool {
+func (t *tracker) edge(at hal.Mono, in hal.Input, was, is hal.Level) bool {
+	rest := restPolls * t.o.Poll
+	since := t.openAt[in]
 	if is == hal.Off {
-		if t.idle[in]++; was == hal.Unknown {
-			t.idle[in] = edgeIdle
+		if since == 0 {
+			t.openAt[in] = at
+		}
+		if was == hal.Unknown {
+			t.openAt[in] = at.Add(-rest)
 		}
 		return false
 	}
-	rested := t.idle[in] >= edgeIdle
-	t.idle[in] = 0
-	return is == hal.On && rested
+	t.openAt[in] = 0
+	return is == hal.On && since != 0 && at.Sub(since) >= rest
 }
 
 func (t *tracker) levelChanged(out []hal.Event, at hal.Mono, in hal.Input, l hal.Level) []hal.Event {

@@ -17,7 +17,7 @@ type walk struct {
 
 func idleWalk() *walk {
 	o := wired()
-	w := &walk{t: &tracker{o: &o}, at: 1}
+	w := &walk{t: &tracker{o: &o}, at: hal.Mono(time.Hour)}
 	for _, in := range hal.Inputs() {
 		w.is[in] = hal.Off
 	}
@@ -80,6 +80,15 @@ func TestChatteringContactIsOnePerson(t *testing.T) {
 	want(t, w.set(hal.InputPassExit, hal.Off, poll))
 	want(t, w.step(poll))
 	want(t, w.set(hal.InputPassExit, hal.On, poll), hal.Tailgating)
+}
+
+// A bus that is slow sees a contact open only once between two people.
+func TestSlowPollsLoseNobody(t *testing.T) {
+	w := idleWalk()
+	w.grant()
+	want(t, w.set(hal.InputPassExit, hal.On, poll), hal.PassageCompleted)
+	want(t, w.set(hal.InputPassExit, hal.Off, 5*poll))
+	want(t, w.set(hal.InputPassExit, hal.On, 5*poll), hal.Tailgating)
 }
 
 func TestPassagesAreJudgedByTheGrant(t *testing.T) {
