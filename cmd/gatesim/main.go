@@ -49,7 +49,7 @@ func dispatch(args []string) int {
 	case "crash":
 		good, err = crashCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "help", "-h", "-help", "--help":
-		fmt.Print(usageText)
+		fmt.Fprint(os.Stdout, usageText)
 		return exitDone
 	default:
 		fmt.Fprintf(os.Stderr, "gatesim: no command %q\n%s", args[0], usageText)

@@ -40,6 +40,8 @@ func runCommand(ctx context.Context, args []string, out, errOut io.Writer) (bool
 	} else if err := x.reconcile(ctx, r); err != nil {
 		r.Faults = append(r.Faults, err.Error())
 	}
+	seen := x.hw.board.Counts()
+	r.Board = report.Board{Requests: seen.Requests, Noise: seen.Noise}
 	r.Finish()
 	report.Table(out, r)
 	if err := r.Write(o.report); err != nil {

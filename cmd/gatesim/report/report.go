@@ -103,9 +103,16 @@ type Report struct {
 	Notes        []string       `json:"notes"`
 	CPUSeconds   CPU            `json:"cpu_seconds"`
 	Records      Records        `json:"records"`
+	Board        Board          `json:"board"`
 	Machine      map[string]any `json:"machine,omitempty"`
 	Faults       []string       `json:"faults"` // of the run, beside the travellers' own
 	SetupSeconds float64        `json:"setup_seconds"`
+}
+
+// Board is what the input and output board has seen of the driver.
+type Board struct {
+	Requests int `json:"requests"` // whole requests
+	Noise    int `json:"noise"`    // bytes of no request
 }
 
 // CPU is what the simulator itself used, in seconds.

@@ -11,8 +11,12 @@ import (
 // keySteps are the steps shown in a traveller's line, with their short names.
 func keySteps() [][2]string {
 	return [][2]string{
-		{"symbol_decoded", "pass"}, {"first_usable_face", "face"}, {"match_decided", "match"},
-		{"verdict", "verdict"}, {"grant_sent", "grant"}, {"passage_completed", "passed"},
+		{"symbol_decoded", "pass"},
+		{"first_usable_face", "face"},
+		{"match_decided", "match"},
+		{"verdict", "verdict"},
+		{"grant_sent", "grant"},
+		{"passage_completed", "passed"},
 	}
 }
 
@@ -65,8 +69,10 @@ func Table(w io.Writer, r *Report) {
 		name string
 		v    Spread
 	}{
-		{"machine time", s.MachineMS}, {"  both in view to grant at the board", s.GrantMS},
-		{"  passage completed to ready", s.ReadyMS}, {"total, symbol in view to passed", s.TotalMS},
+		{"machine time", s.MachineMS},
+		{"  both in view to grant at the board", s.GrantMS},
+		{"  passage completed to ready", s.ReadyMS},
+		{"total, symbol in view to passed", s.TotalMS},
 	} {
 		p95, p99 := fmt.Sprintf("%.0f", row.v.P95), fmt.Sprintf("%.0f", row.v.P99)
 		if row.v.N < Few {

@@ -66,13 +66,13 @@ func (d *Desk) Idle(n int) ([]Frame, error) {
 
 // held is where and how a card is held.
 type held struct {
-	x, y          float64 // its middle in the picture
-	scale         float64 // picture pixels per label pixel, face on
-	roll          float64 // radians, in the picture's plane
-	tiltX, tiltY  float64 // radians
-	gain          float64
-	soft          int // blur radius in label pixels
-	thumbX, share float64
+	x, y         float64 // its middle in the picture
+	scale        float64 // picture pixels per label pixel, face on
+	roll         float64 // radians, in the picture's plane
+	tiltX, tiltY float64 // radians
+	gain         float64
+	soft         int // blur radius in label pixels
+	thumbX       float64
 }
 
 type grip struct {

@@ -175,7 +175,7 @@ func children(pid int) []int {
 		if err != nil {
 			continue
 		}
-		for _, word := range strings.Fields(string(b)) {
+		for word := range strings.FieldsSeq(string(b)) {
 			var n int
 			if _, err := fmt.Sscan(word, &n); err == nil {
 				out = append(out, n)
@@ -233,11 +233,12 @@ func (s *Station) cause() string {
 	if err != nil {
 		return ""
 	}
-	text := fmt.Sprintf("; the lane is %s (%s)", st.Lane.State, st.Lane.Cause)
+	var text strings.Builder
+	fmt.Fprintf(&text, "; the lane is %s (%s)", st.Lane.State, st.Lane.Cause)
 	for _, f := range st.Faults {
-		text += fmt.Sprintf("; %s: %s", f.Part, f.Error)
+		fmt.Fprintf(&text, "; %s: %s", f.Part, f.Error)
 	}
-	return text
+	return text.String()
 }
 
 // Close ends both programs in order.
