@@ -33,7 +33,7 @@ func (o *options) common(fs *flag.FlagSet) {
 	fs.Uint64Var(&o.seed, "seed", 0, "seed of everything random; 0: the scenario's own")
 	fs.StringVar(&o.out, "out", "out/demo", "folder of the station, made anew; it must be under a folder called out")
 	fs.StringVar(&o.cache, "cache", "out/cache", "folder of drawn clips, portraits and passes")
-	fs.StringVar(&o.bin, "bin", "bin", "folder of gated, gatevision and hqd")
+	fs.StringVar(&o.bin, "bin", "bin", "folder of gated, gatevision, gatectl and hqd")
 	fs.StringVar(&o.models, "models", "models", "folder of the model pack")
 	fs.StringVar(&o.manifest, "manifest", "configs/models.yaml", "model manifest")
 	fs.StringVar(&o.photos, "photos", "", "folder of the demonstration photographs; demo-faces in the model pack when empty")

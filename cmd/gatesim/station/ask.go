@@ -122,7 +122,7 @@ func (s *Station) PutAccounts(ctx context.Context, list []Account) error {
 // WaitCaughtUp waits until the gate has every change that headquarters has
 // published.
 func (s *Station) WaitCaughtUp(ctx context.Context) error {
-	return s.wait(ctx, "gate to follow headquarters", s.gate, func() bool {
+	return s.wait(ctx, "gate to follow headquarters", touchLimit, s.gate, func() bool {
 		hq, err := s.hqStatus(ctx)
 		if err != nil {
 			return false
@@ -154,7 +154,7 @@ func (s *Station) Decide(ctx context.Context, action, account string) (string, e
 // WaitApplied waits until every gate has reported that it follows a decision.
 func (s *Station) WaitApplied(ctx context.Context, decision string) error {
 	var last error
-	err := s.wait(ctx, "decision to be applied", s.gate, func() bool {
+	err := s.wait(ctx, "decision to be applied", touchLimit, s.gate, func() bool {
 		_, last = s.hqd(ctx, "applied", "--decision", decision)
 		return last == nil
 	})
@@ -208,7 +208,7 @@ func lines(b []byte) ([]journal.Line, error) {
 
 // WaitDelivered waits until headquarters has acknowledged every record.
 func (s *Station) WaitDelivered(ctx context.Context) error {
-	return s.wait(ctx, "records to be delivered", s.gate, func() bool {
+	return s.wait(ctx, "records to be delivered", touchLimit, s.gate, func() bool {
 		st, err := s.Status(ctx)
 		if err != nil || !st.HQ.Connected {
 			return false

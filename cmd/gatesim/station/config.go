@@ -43,7 +43,7 @@ var ErrProgram = errors.New("program is missing")
 
 func (o Options) checkPrograms() error {
 	var errs []error
-	for _, name := range []string{"gated", "gatevision", "hqd"} {
+	for _, name := range []string{"gated", "gatevision", "gatectl", "hqd"} {
 		if _, err := os.Stat(o.Program(name)); err != nil {
 			errs = append(errs, fmt.Errorf("%w: %s (build it with: make build)", ErrProgram, o.Program(name)))
 		}
@@ -104,6 +104,9 @@ func freeAddress() (string, error) {
 // times of the station itself.
 const (
 	readyLimit = 30 * time.Second // for a program to come up
-	stopGrace  = 8 * time.Second  // for a program to end in order
+	// for the gate to be in touch again: its own wait between two tries grows
+	// to a minute while headquarters is away
+	touchLimit = 100 * time.Second
+	stopGrace  = 8 * time.Second // for a program to end in order
 	askEvery   = 50 * time.Millisecond
 )

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"bordergate/sync/vault"
 )
 
 // ErrNotReady is returned for a program that does not come up.
@@ -75,18 +73,14 @@ func (s *Station) identities(ctx context.Context) (fingerprint string, err error
 	if err := os.WriteFile(s.o.path("hq.json"), bundle, 0o644); err != nil {
 		return "", fmt.Errorf("copy bundle: %w", err)
 	}
-	id, err := vault.NewIdentity(s.o.path("gate/identity"), GateID)
-	if err != nil {
-		return "", fmt.Errorf("make the gate's identity: %w", err)
+	if out, err = command(ctx, s.o.Program("gatectl"), "identity", "init", "--dir", s.o.path("gate/identity"), "--gate", GateID, "--json"); err != nil {
+		return "", err
 	}
-	request, err := id.Request()
-	if err != nil {
-		return "", fmt.Errorf("make the gate's request: %w", err)
+	var gate struct{ Request string }
+	if err := json.Unmarshal(out, &gate); err != nil {
+		return "", fmt.Errorf("read gatectl identity init: %w", err)
 	}
-	if err := os.WriteFile(s.o.path("gate-request.json"), request, 0o644); err != nil {
-		return "", fmt.Errorf("keep the gate's request: %w", err)
-	}
-	_, err = command(ctx, s.o.Program("hqd"), "gate", "add", "--identity", s.o.path("hq/identity"), "--control", s.o.path("hqd.sock"), "--request", s.o.path("gate-request.json"))
+	_, err = command(ctx, s.o.Program("hqd"), "gate", "add", "--identity", s.o.path("hq/identity"), "--control", s.o.path("hqd.sock"), "--request", gate.Request)
 	return made.Fingerprint, err
 }
 
@@ -116,7 +110,7 @@ func (s *Station) StartHQ(ctx context.Context) error {
 	if s.hq, err = start("hqd", s.o.path("hqd.log"), s.o.Program("hqd"), "serve", "--config", s.o.path("hq.yaml")); err != nil {
 		return err
 	}
-	return s.wait(ctx, "headquarters", s.hq, func() bool {
+	return s.wait(ctx, "headquarters", readyLimit, s.hq, func() bool {
 		st, err := s.hqStatus(ctx)
 		return err == nil && st.Online
 	})
@@ -187,7 +181,7 @@ func children(pid int) []int {
 
 // WaitReady waits until the lane is ready for a traveller.
 func (s *Station) WaitReady(ctx context.Context) error {
-	return s.wait(ctx, "gate", s.gate, func() bool {
+	return s.wait(ctx, "gate", readyLimit, s.gate, func() bool {
 		st, err := s.Status(ctx)
 		return err == nil && st.Lane.State == "ready"
 	})
@@ -204,9 +198,9 @@ func (s *Station) Failed() error {
 	return errors.Join(errs...)
 }
 
-// wait asks again and again until done, for readyLimit.
-func (s *Station) wait(ctx context.Context, what string, p *process, done func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+// wait asks again and again until done, for at most limit.
+func (s *Station) wait(ctx context.Context, what string, limit time.Duration, p *process, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
