@@ -308,3 +308,14 @@ func TestGrantThatIsNotTakenFails(t *testing.T) {
 	r.want(t, ReferredAway)
 	r.wantEnd(t, reason.Failed, reason.DeviceFault)
 }
+
+func TestTurnstileLostWhileTheRecordIsWrittenIsNoAbandonment(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")), TurnstileUp(0, false))
+	r.flush(nil)
+	r.want(t, OutOfService)
+	r.wantEnd(t, reason.Failed, reason.DeviceFault)
+}

@@ -281,6 +281,9 @@ func carryOut(m *machine, in Input) State {
 		m.finish(t.verdict.Outcome, t.verdict.Reasons, false, in.At)
 		return ReferredAway
 	}
+	if !m.turnstile {
+		return deviceChanged(m, in)
+	}
 	if m.presence != On {
 		m.finish(reason.Abandoned, nil, false, in.At)
 		return Ready

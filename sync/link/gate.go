@@ -70,6 +70,7 @@ type Gate struct {
 // GateStatus is what a gate's link can say of itself.
 type GateStatus struct {
 	Connected  bool              `json:"connected"`
+	Error      string            `json:"error,omitempty"` // why there is no connection
 	HQOnline   bool              `json:"hq_online"`
 	CatchingUp bool              `json:"catching_up"`
 	Counters   map[string]uint64 `json:"counters"`
@@ -168,10 +169,14 @@ func (g *Gate) Online() bool { return g.online.Load() }
 
 // Status is safe for concurrent use.
 func (g *Gate) Status() GateStatus {
-	return GateStatus{
+	s := GateStatus{
 		Connected: g.session.Connected(), HQOnline: g.Online(),
 		CatchingUp: g.CatchingUp(), Counters: g.counters.snapshot(),
 	}
+	if err := g.session.LastError(); err != nil {
+		s.Error = err.Error()
+	}
+	return s
 }
 
 // dispatch hands what the session brings to the engine it is for.

@@ -103,6 +103,7 @@ const (
 // called from any goroutine but the one that reads Messages, which it would
 // hold up.
 type Session struct {
+	lost   atomic.Pointer[error]
 	opts   Options
 	broker *url.URL
 	out    chan Message
@@ -152,6 +153,14 @@ func loopback(host string) bool {
 // Messages delivers what Kind describes. It is never closed.
 func (s *Session) Messages() <-chan Message { return s.out }
 
+// LastError is why the newest connection ended, nil while there is one.
+func (s *Session) LastError() error {
+	if err := s.lost.Load(); err != nil && !s.Connected() {
+		return *err
+	}
+	return nil
+}
+
 // Connected reports whether there is a connection now.
 func (s *Session) Connected() bool { return s.current() != nil }
 
@@ -170,7 +179,9 @@ func (s *Session) Serve(ctx context.Context) error {
 			pause = s.opts.Backoff
 		}
 		wait := time.Duration(rand.Int64N(int64(pause) + 1)) // full jitter: gates must not come back in step
-		s.opts.Logger.Info("Broker connection ended", "error", err, "retry_in", wait)
+		s.lost.Store(&err)
+		s.opts.Logger.Warn("Broker connection ended", "error", err, "retry_in", wait,
+			"hint", "check that headquarters' broker is up, the cable, and the broker's address; the gate goes on alone")
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

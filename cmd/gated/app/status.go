@@ -46,6 +46,7 @@ type Device struct {
 type HQStatus struct {
 	Connected  bool   `json:"connected"`
 	CatchingUp bool   `json:"catching_up"`
+	Error      string `json:"error,omitempty"`
 	Issued     string `json:"accounts_issued,omitempty"`
 	Cursor     uint64 `json:"accounts_cursor"`
 }
@@ -90,7 +91,11 @@ func (a *App) Status() Status {
 
 func (a *App) hqStatus(s *Status) {
 	if a.hq != nil {
-		s.HQ.Connected, s.HQ.CatchingUp = a.hq.gate.Status().Connected, a.catchingUp()
+		l := a.hq.gate.Status()
+		s.HQ.Connected, s.HQ.CatchingUp = l.Connected, l.CatchingUp
+		if l.Error != "" {
+			s.HQ.Error = l.Error + " (check hq.broker, the cable, and that headquarters is up; the gate goes on alone)"
+		}
 	}
 	if a.replica != nil {
 		_, s.HQ.Cursor = a.replica.Cursor()
