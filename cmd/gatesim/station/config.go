@@ -105,7 +105,7 @@ func freeAddress() (string, error) {
 const (
 	readyLimit = 30 * time.Second // for a program to come up
 	// for the gate to be in touch again: its own wait between two tries grows
-	// to a minute while headquarters is away
+	// to a minute while headquarters is away.
 	touchLimit = 100 * time.Second
 	stopGrace  = 8 * time.Second // for a program to end in order
 	askEvery   = 50 * time.Millisecond
