@@ -43,6 +43,7 @@ type crashReport struct {
 	Kills     []kill         `json:"kills"`
 	Pending   int            `json:"pending"`
 	Unserved  int            `json:"unserved"` // travellers after a crash who should have passed and did not
+	Open      int            `json:"open"`     // decided transactions without exactly one outcome
 	Grants    int            `json:"grants"`   // unlock pulses in the board's log
 	Records   report.Records `json:"records"`
 	Faults    []string       `json:"faults"`
@@ -56,7 +57,7 @@ func (r *crashReport) finish() {
 		}
 	}
 	c := r.Records
-	r.OK = len(r.Kills) == r.Times && r.Times > 0 && r.Pending == 0 && r.Unserved == 0 && len(r.Faults) == 0 &&
+	r.OK = len(r.Kills) == r.Times && r.Times > 0 && r.Pending == 0 && r.Unserved == 0 && r.Open == 0 && len(r.Faults) == 0 &&
 		c.Journal > 0 && c.Missing+c.Doubled+c.Unknown+c.NotDurable == 0
 }
 
@@ -131,7 +132,7 @@ func (x *production) crashes(ctx context.Context, r *crashReport, errOut io.Writ
 		return err
 	}
 	grants := x.hw.board.Grants()
-	r.Records, r.Grants = compare(own, there), len(grants)
+	r.Records, r.Grants, r.Open = compare(own, there), len(grants), unfinished(own)
 	r.Records.NotDurable = unrecorded(grants, own)
 	return nil
 }

@@ -76,6 +76,23 @@ func TestUnrecordedGrants(t *testing.T) {
 	}
 }
 
+func TestUnfinished(t *testing.T) {
+	d, o := record(1, "decision", "x", "{}"), record(2, "outcome", "x", "{}")
+	for _, v := range []struct {
+		own  []journal.Line
+		want int
+	}{
+		{[]journal.Line{d, o}, 0},
+		{[]journal.Line{o}, 0}, // left before anything was decided
+		{[]journal.Line{d}, 1},
+		{[]journal.Line{d, o, o}, 1},
+	} {
+		if got := unfinished(v.own); got != v.want {
+			t.Errorf("%d records: %d unfinished, want %d", len(v.own), got, v.want)
+		}
+	}
+}
+
 func TestContradictions(t *testing.T) {
 	there := []journal.Line{record(1, "outcome", "x", `{"outcome":"refused","reasons":["face_mismatch"],"score":0.1}`)}
 	for _, v := range []struct {
@@ -140,6 +157,7 @@ func TestCrashReport(t *testing.T) {
 		{"a grant without a record", func(r *crashReport) { r.Records.NotDurable = 1 }, false},
 		{"too few kills", func(r *crashReport) { r.Times = 2 }, false},
 		{"a fault", func(r *crashReport) { r.Faults = []string{"x"} }, false},
+		{"a transaction without an end", func(r *crashReport) { r.Open = 1 }, false},
 	} {
 		r := good()
 		v.edit(r)

@@ -111,6 +111,27 @@ func unrecorded(grants []board.GrantSeen, own []journal.Line) int {
 	return missing
 }
 
+// unfinished counts the decided transactions that do not have exactly one
+// outcome.
+func unfinished(own []journal.Line) int {
+	decided, ended := map[string]bool{}, map[string]int{}
+	for _, l := range own {
+		switch l.Kind {
+		case gate.EntryDecision:
+			decided[l.Tx] = true
+		case gate.EntryOutcome:
+			ended[l.Tx]++
+		}
+	}
+	n := 0
+	for tx := range decided {
+		if ended[tx] != 1 {
+			n++
+		}
+	}
+	return n
+}
+
 // contradictions holds each traveller's outcome as it was seen against the
 // one record of it at headquarters, and takes the score over.
 func contradictions(r *report.Report, there []journal.Line) {
