@@ -18,7 +18,7 @@ import (
 func testServer(t *testing.T, h *hub) *server {
 	t.Helper()
 	s, err := newServer("127.0.0.1:0", h, func() Status {
-		return Status{Gate: configs.Place{ID: "lane-1"}, Faults: []Fault{{Part: "models", Error: "detect is <missing>"}}}
+		return Status{Gate: Place{ID: "lane-1"}, Faults: []Fault{{Part: "models", Error: "detect is <missing>"}}}
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"bordergate/configs"
 	"bordergate/hal"
 )
 
@@ -16,15 +15,23 @@ type Fault struct {
 
 // Status is what the status page shows. It holds no personal data.
 type Status struct {
-	Simulated bool          `json:"simulated"`
-	Gate      configs.Place `json:"gate"`
-	Lane      LaneStatus    `json:"lane"`
-	Clock     string        `json:"clock"`
-	Faults    []Fault       `json:"faults"`
-	Devices   []Device      `json:"devices"`
-	HQ        HQStatus      `json:"hq"`
-	Journal   []Backlog     `json:"journal"`
-	Recent    []event       `json:"recent"`
+	Simulated bool       `json:"simulated"`
+	Gate      Place      `json:"gate"`
+	Lane      LaneStatus `json:"lane"`
+	Clock     string     `json:"clock"`
+	Faults    []Fault    `json:"faults"`
+	Devices   []Device   `json:"devices"`
+	HQ        HQStatus   `json:"hq"`
+	Journal   []Backlog  `json:"journal"`
+	Recent    []event    `json:"recent"`
+}
+
+// Place is which gate this is and where it stands.
+type Place struct {
+	ID        string `json:"id"`
+	Crossing  string `json:"crossing"`
+	Lane      string `json:"lane"`
+	Direction string `json:"direction"`
 }
 
 // LaneStatus is where the lane stands and why.
@@ -64,7 +71,7 @@ func (a *App) Status() Status {
 	slices.Reverse(recent)
 	_, trust, _ := a.clock.Wall()
 	s := Status{
-		Simulated: a.cfg.Simulated, Gate: a.cfg.Gate, Faults: a.faults, Recent: recent,
+		Simulated: a.cfg.Simulated, Gate: Place(a.cfg.Gate), Faults: a.Faults(), Recent: recent, Devices: []Device{}, Journal: []Backlog{},
 		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, ForS: float64(monoNow()-v.Since) / 1e9},
 		Clock: hal.Trust(trust).String(),
 	}
