@@ -71,7 +71,7 @@ func (a *App) Status() Status {
 	slices.Reverse(recent)
 	_, trust, _ := a.clock.Wall()
 	s := Status{
-		Simulated: a.cfg.Simulated, Gate: Place(a.cfg.Gate), Faults: a.Faults(), Recent: recent, Devices: []Device{}, Journal: []Backlog{},
+		Simulated: a.cfg.Simulated, Gate: Place(a.cfg.Gate), Faults: append([]Fault{}, a.faults...), Recent: recent, Devices: []Device{}, Journal: []Backlog{},
 		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, ForS: float64(monoNow()-v.Since) / 1e9},
 		Clock: hal.Trust(trust).String(),
 	}
