@@ -118,7 +118,10 @@ func (a *App) openHQ() error {
 		OnCatchingUp: func(bool) { a.post(gate.AccountChanged(monoNow(), "")) },
 		OnOnline:     func(on bool) { a.log.Info("Way to headquarters changed", "online", on) },
 		OnFatal:      a.contradicted,
-		Logger:       a.log.With("part", "link"),
+		// A gate that is offline misses suspensions: it comes back sooner than
+		// the link would by itself, still with full jitter.
+		MaxBackoff: 15 * time.Second,
+		Logger:     a.log.With("part", "link"),
 	})
 	if err != nil {
 		return err
