@@ -99,9 +99,23 @@ func (b *bus) exchange(ctx context.Context, fn byte, addr, val uint16) (data []b
 	return nil, true, err
 }
 
+// inputWait is the longest wait for a reading of the inputs beyond the time on
+// the wire. A late reading is worth more than the silence after a lost one: a
+// passage contact is on for 100 ms, and a missed one is never made up for. The
+// relays' answers are waited for less long, so that a read-back still falls
+// into the pulse.
+const inputWait = 300 * time.Millisecond
+
+func (b *bus) patience(fn byte) time.Duration {
+	if fn == b.prof.InputFn {
+		return max(b.timeout, inputWait)
+	}
+	return b.timeout
+}
+
 // receive collects the answer to req, without the adapter's echo of it.
 func (b *bus) receive(req []byte) ([]byte, error) {
-	deadline := time.Now().Add(b.onWire(len(req)+replyLen(req)) + b.timeout)
+	deadline := time.Now().Add(b.onWire(len(req)+replyLen(req)) + b.patience(req[1]))
 	if b.echo {
 		deadline = deadline.Add(b.onWire(len(req)))
 	}
