@@ -56,7 +56,10 @@ func rooms() []room {
 		},
 		{
 			"cmd/gatectl/...", append([]string{"cmd/gatectl/..."}, every...),
-			[]string{unix, "go.yaml.in/yaml/v3", "github.com/boombuler/barcode", "golang.org/x/image", "golang.org/x/term"},
+			[]string{
+				unix, "go.yaml.in/yaml/v3", "github.com/boombuler/barcode", "golang.org/x/image", "golang.org/x/term",
+				"golang.org/x/text/unicode/norm", "codeberg.org/go-pdf/fpdf", "github.com/go-fonts/liberation",
+			},
 			"the technician's tool uses the rooms and runs gatevision for images; it is not the daemon",
 		},
 		{
