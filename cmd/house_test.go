@@ -81,7 +81,7 @@ func rooms() []room {
 			[]string{"github.com/makiuchi-d/gozxing", "github.com/boombuler/barcode"},
 			"symbols are read and drawn here, and nothing is known of what their bytes mean",
 		},
-		{"barcode/seal", nil, []string{"golang.org/x/crypto"}, "a seal is verified by cryptography alone, wherever its bytes come from"},
+		{"barcode/seal", nil, []string{"golang.org/x/crypto", "github.com/ProtonMail/go-crypto/brainpool"}, "a seal is verified by cryptography alone, wherever its bytes come from"},
 		{"barcode/pass", []string{"barcode/seal"}, nil, "a pass is read from a verified seal only"},
 		{
 			"biometrics/vision",
