@@ -1,0 +1,260 @@
+package seal
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ProtonMail/go-crypto/brainpool"
+)
+
+// newKey makes a key on any curve.
+func newKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// oids are the object identifiers of the curves and of ECDSA with the hash
+// that fits them.
+func oids(t testing.TB, curve elliptic.Curve) (named, signature asn1.ObjectIdentifier) {
+	t.Helper()
+	arc := asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, 0}
+	sha := func(n int) asn1.ObjectIdentifier { return asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, n} }
+	switch curve {
+	case elliptic.P256():
+		return asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}, sha(2)
+	case brainpool.P256r1():
+		arc[9] = 7
+		return arc, sha(2)
+	case brainpool.P384r1():
+		arc[9] = 11
+		return arc, sha(3)
+	case brainpool.P512r1():
+		arc[9] = 13
+		return arc, sha(4)
+	}
+	t.Fatal("no object identifier for this curve")
+	return nil, nil
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := asn1.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// certifyAny makes a certificate with keys that crypto/x509 cannot: it lets it
+// make one with others and puts key and signature into their places.
+func certifyAny(t testing.TB, c, issuer *x509.Certificate, key *ecdsa.PublicKey, by *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	stand, up := newKey(t, elliptic.P256()), *issuer
+	up.PublicKey = nil
+	raw, err := x509.CreateCertificate(rand.Reader, c, &up, &stand.PublicKey, stand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shape certificateShape
+	if _, err := asn1.Unmarshal(raw, &shape); err != nil {
+		t.Fatal(err)
+	}
+	named, _ := oids(t, key.Curve)
+	_, algorithm := oids(t, by.Curve)
+	size := (key.Curve.Params().BitSize + 7) / 8
+	point := append([]byte{4}, key.X.FillBytes(make([]byte, size))...)
+	point = append(point, key.Y.FillBytes(make([]byte, size))...)
+	shape.Raw, shape.TBS.Raw = nil, nil
+	shape.Algorithm = asn1.RawValue{FullBytes: marshal(t, pkix.AlgorithmIdentifier{Algorithm: algorithm})}
+	shape.TBS.Algorithm = shape.Algorithm
+	shape.TBS.Key = keyShape{
+		Algorithm: pkix.AlgorithmIdentifier{
+			Algorithm:  asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1},
+			Parameters: asn1.RawValue{FullBytes: marshal(t, named)},
+		},
+		Point: asn1.BitString{Bytes: point, BitLength: 8 * len(point)},
+	}
+	shape.Signature = asn1.BitString{Bytes: signDER(t, by, marshal(t, shape.TBS))}
+	shape.Signature.BitLength = 8 * len(shape.Signature.Bytes)
+	return marshal(t, shape)
+}
+
+func signDER(t testing.TB, by *ecdsa.PrivateKey, content []byte) []byte {
+	t.Helper()
+	r, s, err := ecdsa.Sign(rand.Reader, by, digest(by.Curve.Params().N.BitLen(), content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return marshal(t, struct{ R, S *big.Int }{r, s})
+}
+
+// signAny signs a seal with a key that Sign refuses to sign with.
+func signAny(t testing.TB, h Header, fs []Feature, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	raw, err := encode(h, fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits := key.Curve.Params().N.BitLen()
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest(bits, raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := (bits + 7) / 8
+	signature := append(r.FillBytes(make([]byte, half)), s.FillBytes(make([]byte, half))...)
+	return appendValue(raw, signatureTag, signature)
+}
+
+// trustOf loads files as a gate does.
+func trustOf(t testing.TB, o TrustOptions, files map[string][]byte) *Trust {
+	t.Helper()
+	dir := t.TempDir()
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust, err := LoadTrust(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust
+}
+
+// TestBrainpoolChains signs with each curve, under an authority with each.
+func TestBrainpoolChains(t *testing.T) {
+	a := authority(t)
+	curves := []elliptic.Curve{brainpool.P256r1(), brainpool.P384r1(), brainpool.P512r1(), elliptic.P256()}
+	for i, curve := range curves {
+		over := curves[(i+1)%len(curves)]
+		t.Run(curve.Params().Name+" under "+over.Params().Name, func(t *testing.T) {
+			ca, key, stranger := newKey(t, over), newKey(t, curve), newKey(t, over)
+			files := map[string][]byte{
+				"ca.der":     certifyAny(t, a.CA, a.CA, &ca.PublicKey, ca),
+				"signer.der": certifyAny(t, a.Signer, a.CA, &key.PublicKey, ca),
+			}
+			s := parsed(t, signAny(t, header(t, a), features(), key))
+			trust := trustOf(t, TrustOptions{}, files)
+			if got := trust.Verify(s, now); !got.Valid() || len(trust.Warnings()) != 0 {
+				t.Errorf("%s %v %q", got.Code, got.Err, trust.Warnings())
+			}
+			forged := parsed(t, signAny(t, header(t, a), features(), stranger))
+			if got := trust.Verify(forged, now); got.Code != InvalidSignature {
+				t.Errorf("another key's signature: %s %v", got.Code, got.Err)
+			}
+			files["signer.der"] = certifyAny(t, a.Signer, a.CA, &key.PublicKey, stranger)
+			if got := trustOf(t, TrustOptions{}, files).Verify(s, now); !errors.Is(got.Err, ErrChain) {
+				t.Errorf("a certificate of another authority: %s %v", got.Code, got.Err)
+			}
+			if got := trustOf(t, TrustOptions{Pin: true}, files).Verify(s, now); !got.Valid() {
+				t.Errorf("pinned: %s %v", got.Code, got.Err)
+			}
+		})
+	}
+}
+
+// TestBrainpoolKeyRefuses breaks a good point in one way each.
+func TestBrainpoolKeyRefuses(t *testing.T) {
+	w := brainpoolP224r1()
+	good := append([]byte{4}, append(w.x.FillBytes(make([]byte, 28)), w.y.FillBytes(make([]byte, 28))...)...)
+	if _, err := newBrainpoolKey(224, good); err != nil {
+		t.Fatal(err)
+	}
+	over := append([]byte{4}, append(new(big.Int).Add(w.x, w.p).FillBytes(make([]byte, 29))[1:], good[29:]...)...)
+	off := append([]byte(nil), good...)
+	off[len(off)-1] ^= 1
+	for name, c := range map[string]struct {
+		bits  int
+		point []byte
+	}{
+		"empty": {224, nil}, "short": {224, good[:56]}, "long": {224, append(good, 0)}, "off the curve": {224, off},
+		"compressed": {224, append([]byte{2}, good[1:]...)}, "of another curve": {256, good}, "coordinate above p": {224, over},
+		"no curve": {192, make([]byte, 49)}, "zero": {256, append([]byte{4}, make([]byte, 64)...)},
+	} {
+		if _, err := newBrainpoolKey(c.bits, c.point); !errors.Is(err, ErrKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestWeierstrass holds the own arithmetic to the standard library's, on a
+// curve that both have.
+func TestWeierstrass(t *testing.T) {
+	p := elliptic.P256().Params()
+	w := weierstrass{p.Name, p.P, new(big.Int).Sub(p.P, big.NewInt(3)), p.B, p.N, p.Gx, p.Gy}
+	for i := range 8 {
+		key := newKey(t, elliptic.P256())
+		own := weierstrassKey{w, key.X, key.Y}
+		if !w.on(key.X, key.Y) {
+			t.Fatal("a key of the standard library is not on the curve")
+		}
+		sum := digest(256, []byte{byte(i)})
+		r, s, err := ecdsa.Sign(rand.Reader, key, sum)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := big.NewInt(1)
+		for name, c := range map[string]struct {
+			sum  []byte
+			r, s *big.Int
+			good bool
+		}{
+			"good": {sum, r, s, true}, "r + 1": {sum, new(big.Int).Add(r, one), s, false},
+			"s + 1": {sum, r, new(big.Int).Add(s, one), false}, "swapped": {sum, s, r, false},
+			"content": {digest(256, []byte("x")), r, s, false}, "zero": {sum, new(big.Int), new(big.Int), false},
+			"r above n": {sum, new(big.Int).Add(r, p.N), s, false}, "n - s": {sum, r, new(big.Int).Sub(p.N, s), true},
+			"longer digest": {append(sum, 7, 7), r, s, true},
+		} {
+			if own.verify(c.sum, c.r, c.s) != c.good {
+				t.Errorf("%s: want %v", name, c.good)
+			}
+		}
+	}
+	g := point{w.x, w.y}
+	opposite := point{w.x, new(big.Int).Sub(w.p, w.y)}
+	if w.add(g, opposite).x != nil || w.add(point{}, g).x.Cmp(g.x) != 0 || w.add(g, point{}).x.Cmp(g.x) != 0 {
+		t.Error("the point at infinity is not neutral")
+	}
+	if b := brainpoolP224r1(); !b.on(b.x, b.y) {
+		t.Error("brainpoolP224r1's base point is not on it")
+	}
+}
+
+// TestP224 reads the real seals on brainpoolP224r1 only where admitted.
+func TestP224(t *testing.T) {
+	files := map[string][]byte{"DETS32.der": sharedData(t, "seals/certs/DETS32.der")}
+	at, seen := day(2024, 12, 1), 0
+	for _, v := range sharedVectors(t) {
+		s, err := Parse(v.raw(t))
+		if err != nil || s.CertRef != "32" {
+			continue
+		}
+		seen++
+		if got := trustOf(t, TrustOptions{Pin: true, AllowP224: true}, files).Verify(s, at); !got.Valid() {
+			t.Errorf("%s: %s %v", v.Name, got.Code, got.Err)
+		}
+		if got := trustOf(t, TrustOptions{Pin: true}, files).Verify(s, at); !errors.Is(got.Err, ErrCurve) {
+			t.Errorf("%s not admitted: %s %v", v.Name, got.Code, got.Err)
+		}
+		s.signed[30] ^= 1
+		if got := trustOf(t, TrustOptions{Pin: true, AllowP224: true}, files).Verify(s, at); !errors.Is(got.Err, ErrSignature) {
+			t.Errorf("%s changed: %s %v", v.Name, got.Code, got.Err)
+		}
+	}
+	if seen == 0 {
+		t.Error("no seal on brainpoolP224r1 in the data")
+	}
+}
