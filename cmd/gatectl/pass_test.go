@@ -192,7 +192,6 @@ func TestSealVerifyRefuses(t *testing.T) {
 		"no trust":  {[]string{o.path("junk")}, exitUnable, "--trust"},
 		"bad trust": {[]string{"--trust", o.path("none"), o.path("junk")}, exitUnable, "trust folder"},
 		"time":      {[]string{"--trust", o.path("trust"), "--at", "today", o.path("junk")}, exitUnable, "--at"},
-		"p224":      {[]string{"--trust", o.path("trust"), "--allow-p224", o.path("junk")}, exitUnable, "not in this version"},
 		"flag":      {[]string{"--frob"}, exitUnable, "frob"},
 	} {
 		out, errs, status := tool(t, append([]string{"seal", "verify", "--json"}, c.args...)...)
