@@ -46,6 +46,7 @@ const (
 	kindHealth Kind = 19
 	kindImage  Kind = 20
 	kindFault  Kind = 21
+	kindShown  Kind = 22
 )
 
 // Message is anything that goes over the socket. The types in this package that have this method are all there are.
@@ -129,6 +130,8 @@ func decode(k Kind, body []byte) (Message, error) {
 		m = decodeHealth(d)
 	case kindImage:
 		m = decodeImage(d)
+	case kindShown:
+		m = Shown{Session: d.u32(), FrameAt: d.i64()}
 	case kindFault:
 		m = Fault{Text: d.text(maxText)}
 	default:
