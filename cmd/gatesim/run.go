@@ -84,10 +84,7 @@ func (x *production) travellers(ctx context.Context, r *report.Report, out io.Wr
 			return err
 		}
 		if v.Moment != "" {
-			a.Decide = func(ctx context.Context) error {
-				_, err := x.station.Decide(ctx, "suspend", v.account)
-				return err
-			}
+			a.Decide = func(ctx context.Context) error { return x.takeAway(ctx, v) }
 		}
 		res, err := x.stage().Walk(ctx, a)
 		if err != nil {
@@ -117,7 +114,21 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 	} else if err := x.online(ctx, out); err != nil {
 		return err
 	}
+	if v.Restart {
+		if err := x.restart(ctx, out); err != nil {
+			return err
+		}
+	}
 	switch v.Case {
+	case scenario.RevokedPass:
+		if v.Moment != "" {
+			return nil
+		}
+		id, err := x.station.Revoke(ctx, v.number)
+		if err != nil {
+			return err
+		}
+		return x.station.WaitApplied(ctx, id)
 	case scenario.Suspended:
 		return x.decide(ctx, "suspend", v.account)
 	case scenario.Restored:
@@ -127,6 +138,27 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 		return x.decide(ctx, "restore", v.account)
 	}
 	return nil
+}
+
+// takeAway has headquarters suspend his account or revoke his pass.
+func (x *production) takeAway(ctx context.Context, v role) error {
+	if v.Case == scenario.RevokedPass {
+		_, err := x.station.Revoke(ctx, v.number)
+		return err
+	}
+	_, err := x.station.Decide(ctx, "suspend", v.account)
+	return err
+}
+
+// restart kills the gate's daemon with no warning and starts it again.
+func (x *production) restart(ctx context.Context, out io.Writer) error {
+	x.station.KillGate()
+	x.stage().Clear()
+	if err := x.station.StartGate(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "     -- the gate's daemon was killed and is back --")
+	return x.station.WaitCaughtUp(ctx)
 }
 
 // online has headquarters up again, and every record delivered to it.
@@ -169,7 +201,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // line turns what was seen of a traveller into his line of the report.
 func (x *production) line(v role, res play.Result) report.Traveller {
 	t := report.Traveller{
-		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
+		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, Notices: res.Event.Notices, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
 		Faults: res.Faults, Unlocks: len(res.Unlocks), Fumble: fumbleWord(v.Traveller), Moment: v.Moment,
 		Holder: v.holder.ID, Face: v.face.ID, FacesSource: v.face.Source, Recapture: v.face.Recapture(),
 	}
