@@ -211,7 +211,7 @@ func TestIssueRefuses(t *testing.T) {
 		"birth":         {"1984-02-29", "1983-02-29", "birth"},
 		"no birth":      {"birth: 1984-02-29\n", "", "birth"},
 		"direction":     {"[exit, entry]", "[out]", "directions"},
-		"validity":      {inDays(300), inDays(-40), "validity"},
+		"validity":      {inDays(300), inDays(-40), "valid_to"},
 		"too long":      {inDays(300), inDays(12000), "outlive"},
 		"empty":         {good, "", "empty"},
 	} {
@@ -231,7 +231,9 @@ func TestIssueRefuses(t *testing.T) {
 		args []string
 		says string
 	}{
-		"pdf":        {[]string{"--out", o.path("refused.pdf")}, "not in this version"},
+		"sheet":      {[]string{"--sheet", "2x8"}, ".pdf"},
+		"dpi":        {[]string{"--dpi", "203"}, "203"},
+		"module":     {[]string{"--module", "7"}, "dots"},
 		"no png":     {[]string{"--out", o.path("refused.gif")}, ".png"},
 		"no photo":   {[]string{"--photo", o.path("none.jpg")}, "--photo"},
 		"other key":  {[]string{"--key", stranger.path("signer.key")}, "belong together"},
