@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"cmp"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -83,7 +82,7 @@ func (t *Trust) addList(l *list) error {
 		if !a.signed(l.SignatureAlgorithm, l.RawTBSRevocationList, l.Signature) {
 			continue
 		}
-		if !a.root && len(t.newSigner(a.certificate).paths) == 0 {
+		if !a.root && len(t.newIssuer(a.certificate).paths) == 0 {
 			continue
 		}
 		t.keepList(string(l.RawIssuer), string(a.RawSubjectPublicKeyInfo), l)
@@ -139,36 +138,4 @@ func (t *Trust) old(l *list, at time.Time) bool {
 		return at.Sub(l.ThisUpdate) > t.options.ListAge
 	}
 	return !at.Before(l.NextUpdate) // a list without a next one is never fresh
-}
-
-// RevocationList describes a list in use.
-type RevocationList struct {
-	File       string
-	Issuer     string // the authority's name, as RFC 2253 writes it
-	Number     string // decimal; empty if the list has none
-	ThisUpdate time.Time
-	NextUpdate time.Time // zero if the list names none
-	Revoked    int       // certificates on it
-	Old        bool      // at the time asked, by the options' age or its own
-}
-
-// RevocationLists describes the lists in use at a time, ordered by issuer.
-func (t *Trust) RevocationLists(at time.Time) []RevocationList {
-	var all []RevocationList
-	for _, of := range t.lists {
-		for _, l := range of {
-			r := RevocationList{
-				File: l.file, Issuer: l.Issuer.String(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
-				Revoked: len(l.serials), Old: t.old(l, at),
-			}
-			if l.Number != nil {
-				r.Number = l.Number.String()
-			}
-			all = append(all, r)
-		}
-	}
-	slices.SortFunc(all, func(a, b RevocationList) int {
-		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.File, b.File))
-	})
-	return all
 }

@@ -15,11 +15,11 @@ import (
 )
 
 func sealCommands() []command {
-	return []command{{
+	return append([]command{{
 		words:   "seal verify",
-		summary: "check a seal's bytes against a folder of certificates: --json --trust DIR FILE",
+		summary: "check a seal's bytes or text against a folder of certificates: --json --trust DIR FILE",
 		run:     sealVerify,
-	}}
+	}}, trustCommands()...)
 }
 
 // sealHeader leaves out what an IDB has not, or a VDS.
@@ -59,6 +59,9 @@ type trustFlags struct {
 	json  *bool
 	fresh *bool
 	age   *time.Duration
+	// Of the trust folder's own commands.
+	soon        *time.Duration
+	fingerprint *string
 }
 
 // listFlags adds how revocation lists are believed.
@@ -134,9 +137,9 @@ func (f trustFlags) load(e env, more ...seal.TrustFile) (*seal.Trust, time.Time,
 	for _, w := range trust.Warnings() {
 		fmt.Fprintf(e.Err, "gatectl: trust folder: %s\n", w)
 	}
-	for _, l := range trust.RevocationLists(at) {
-		if l.Old {
-			fmt.Fprintf(e.Err, "gatectl: trust folder: %s is an old revocation list of %s\n", l.File, l.ThisUpdate.Format(time.DateOnly))
+	for _, l := range trust.Entries(at) {
+		if errors.Is(l.Err, seal.ErrListOld) && l.Kind == seal.KindList {
+			fmt.Fprintf(e.Err, "gatectl: trust folder: %s is an old revocation list of %s\n", l.File, showDate(l.NotBefore))
 		}
 	}
 	return trust, at, nil
