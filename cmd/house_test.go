@@ -68,6 +68,12 @@ func rooms() []room {
 			"the simulator meets the daemon on real wires only, so it must not share its code",
 		},
 		{
+			"cmd/gatebench/...",
+			append([]string{"cmd/gatebench/..."}, every...),
+			[]string{unix, "github.com/boombuler/barcode"},
+			"the benchmarks measure the rooms from outside; peers are other processes",
+		},
+		{
 			"cmd/hqd/...",
 			[]string{"cmd/hqd/...", "sync/...", "barcode/seal", "barcode/pass", "biometrics", "configs"},
 			[]string{unix, bolt, paho, "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "go.yaml.in/yaml/v3"},
