@@ -8,6 +8,7 @@ import (
 const (
 	block   = 16 // pixels a side
 	maxFind = 2  // areas returned by locate
+	fine    = 8  // parts of a grey level that scores are counted in
 )
 
 // locate returns the areas of a frame that most look like a matrix code:
@@ -19,8 +20,13 @@ func locate(l Luma) []image.Rectangle {
 		return nil
 	}
 	score := smoothBlocks(blockScores(l, bw, bh), bw, bh)
+	// Noise makes edges everywhere.
+	floor := slices.Sorted(slices.Values(score))[len(score)/4]
+	for i := range score {
+		score[i] = max(score[i]-floor, 0)
+	}
 	top := slices.Max(score)
-	const plain = 6 // grey levels a step: less is noise
+	const plain = 3 * fine // grey levels a step: less is a grain
 	if top < plain {
 		return nil
 	}
@@ -99,7 +105,7 @@ func blockScores(l Luma, bw, bh int) []int {
 					down += distance(l.Pix[at], l.Pix[at-reach*l.Stride])
 				}
 			}
-			out[by*bw+bx] = min(across, down) / (block / step * (block - reach))
+			out[by*bw+bx] = fine * min(across, down) / (block / step * (block - reach))
 		}
 	}
 	return out

@@ -130,7 +130,7 @@ func TestBudget(t *testing.T) {
 	}
 	// Each later frame goes on with the next retry, so that the inversion
 	// comes in turn even though a frame has time for one only.
-	for range maxFind * len(retries()) {
+	for range maxFind * len(stages()) {
 		if got := r.Read(frame, 3*time.Millisecond); got != nil {
 			return
 		}
