@@ -301,7 +301,7 @@ func command(t *testing.T, name string, args ...string) string {
 }
 
 // rendered writes the PDF and renders its pages.
-func rendered(t *testing.T, pdf []byte, dpi int) (file string, pages []string) {
+func rendered(t *testing.T, pdf []byte, dpi int, more ...string) (file string, pages []string) {
 	t.Helper()
 	pdftoppm := tool(t, "pdftoppm", "poppler-utils")
 	dir := t.TempDir()
@@ -309,7 +309,8 @@ func rendered(t *testing.T, pdf []byte, dpi int) (file string, pages []string) {
 	if err := os.WriteFile(file, pdf, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said := command(t, pdftoppm, "-r", strconv.Itoa(dpi), "-png", file, filepath.Join(dir, "page")); said != "" {
+	args := append([]string{"-r", strconv.Itoa(dpi), "-png"}, append(more, file, filepath.Join(dir, "page"))...)
+	if said := command(t, pdftoppm, args...); said != "" {
 		t.Errorf("pdftoppm complains: %s", said)
 	}
 	pages, err := filepath.Glob(filepath.Join(dir, "page*.png"))
@@ -360,7 +361,8 @@ func TestSheetRenders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, pages := rendered(t, pdf, DPI300)
+	// The first label's place: no gate looks at a page.
+	_, pages := rendered(t, pdf, DPI300, "-x", "0", "-y", "0", "-W", "1240", "-H", "438")
 	if len(pages) != 2 {
 		t.Errorf("%d pages of 17 labels at 16 a page", len(pages))
 	}
