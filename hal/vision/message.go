@@ -8,7 +8,7 @@ import (
 )
 
 // Version is the protocol's version. Both ends are built from one tree, so another version is a mixed installation and is refused.
-const Version = 1
+const Version = 2
 
 // MaxBody is the largest body of a message in bytes.
 const MaxBody = 1 << 20
