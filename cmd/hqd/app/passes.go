@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
+	"bordergate/barcode/pass"
 	"bordergate/sync/wire"
 )
 
@@ -18,6 +20,16 @@ type passEntry struct {
 	ver     uint64
 	revoked bool
 	stamped int64 // Unix ns
+}
+
+// checkNumber refuses what no pass can have as its number, so that a slip of
+// the hand does not revoke nothing. The error does not repeat it.
+func checkNumber(n string) error {
+	bad := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
+	if n == "" || len(n) > pass.MaxNumber || strings.ContainsFunc(n, bad) {
+		return fmt.Errorf("%w: a pass number is 1 to %d of A-Z and 0-9", wire.ErrChange, pass.MaxNumber)
+	}
+	return nil
 }
 
 // projectPass moves the projection of a pass over one change.
@@ -48,6 +60,9 @@ type Revocation struct {
 func (l *ledger) Revoke(ctx context.Context, o Revocation) (wire.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := checkNumber(o.Number); err != nil {
+		return wire.Decision{}, fmt.Errorf("revoke pass: %w", err)
+	}
 	p := l.passes[o.Number]
 	switch {
 	case o.By == "":
@@ -96,6 +111,9 @@ func (l *ledger) Stamp(ctx context.Context, list []Stamp) (int, error) {
 	var entries []entry
 	seen := make(map[string]bool)
 	for i, s := range list {
+		if err := checkNumber(s.Pass); err != nil {
+			return 0, fmt.Errorf("stamp %d: %w", i, err)
+		}
 		p := l.passes[s.Pass]
 		now := time.Now()
 		if s.At.IsZero() {

@@ -69,6 +69,7 @@ func TestUnlawfulChangesOfAPassAreRefused(t *testing.T) {
 	h.start()
 	for name, change := range map[string]func(*Revocation){
 		"no number":             func(o *Revocation) { o.Number = "" },
+		"small letters":         func(o *Revocation) { o.Number = "p1" },
 		"no name":               func(o *Revocation) { o.By = "" },
 		"no ground":             func(o *Revocation) { o.Ground = "" },
 		"ground of a restoring": func(o *Revocation) { o.Ground = wire.GroundCleared },
@@ -87,6 +88,7 @@ func TestUnlawfulChangesOfAPassAreRefused(t *testing.T) {
 	head := h.app.ledger.Head().Seq
 	for name, list := range map[string][]Stamp{
 		"no pass":        {{By: "N. N."}},
+		"small letters":  {{Pass: "p1", By: "N. N."}},
 		"no name":        {{Pass: "P1"}},
 		"in the future":  {{Pass: "P1", By: "N. N.", At: time.Now().Add(time.Hour)}},
 		"twice":          {{Pass: "P1", By: "N. N."}, {Pass: "P1", By: "N. N."}},
