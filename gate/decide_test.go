@@ -45,7 +45,10 @@ func TestDecide(t *testing.T) {
 		{"type", func(e *Evidence, _ *Policy) { e.Claim.Pass.Type = "port_permit" }, reason.Referred, one(reason.PassType)},
 		{"crossing", func(e *Evidence, _ *Policy) { e.Claim.Pass.Crossings = []string{"X"} }, reason.Refused, one(reason.PassCrossing)},
 		{"direction", func(e *Evidence, _ *Policy) { e.Claim.Pass.Directions = []Direction{DirEntry} }, reason.Refused, one(reason.PassDirection)},
-		{"expired at the first moment after", func(e *Evidence, _ *Policy) { e.Now = e.Claim.Pass.ValidTo; e.Account.Issued, e.Pass.Stamped = e.Now, e.Now }, reason.Refused, one(reason.PassExpired)},
+		{"expired at the first moment after", func(e *Evidence, _ *Policy) {
+			e.Now = e.Claim.Pass.ValidTo
+			e.Account.Issued, e.Pass.Stamped = e.Now, e.Now
+		}, reason.Refused, one(reason.PassExpired)},
 		{"valid at the last moment", func(e *Evidence, _ *Policy) {
 			e.Now = e.Claim.Pass.ValidTo.Add(-1)
 			e.Account.Issued, e.Pass.Stamped = e.Now, e.Now

@@ -55,11 +55,19 @@ func (x *production) newReport(setup time.Duration) *report.Report {
 		Liveness: "observe", Notes: x.notes, Faults: []string{}, SetupSeconds: setup.Seconds(), Machine: machine(),
 	}
 	if x.scenario.Timing == scenario.DefaultTiming() {
-		r.Notes = append(r.Notes, "every traveller moves as the default traveller does; one in ten fumbles")
+		r.Notes = append(r.Notes, "every traveller moves as the default traveller does; "+fumbles(x.scenario.Fumbles))
 	} else {
 		r.Notes = append(r.Notes, "the scenario sets other times than the default traveller's: see timing_ms")
 	}
 	return r
+}
+
+// fumbles says how many do something wrong first.
+func fumbles(oneIn int) string {
+	if oneIn == 0 {
+		return "nobody fumbles"
+	}
+	return fmt.Sprintf("one in %d fumbles", oneIn)
 }
 
 // timing lists a traveller's times in milliseconds.

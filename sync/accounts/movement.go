@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -120,10 +121,7 @@ func (r *Replica) LastMove(number string) (m Movement, found bool, err error) {
 // What could not be saved waits for the next call.
 func (r *Replica) SaveMoves() error {
 	r.moves.mu.Lock()
-	now := make(map[accountKey]*Movement, len(r.moves.m))
-	for k, m := range r.moves.m {
-		now[k] = m
-	}
+	now := maps.Clone(r.moves.m)
 	r.moves.mu.Unlock()
 	if len(now) == 0 {
 		return nil
