@@ -1,12 +1,14 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"math/big"
 	"os"
@@ -256,5 +258,74 @@ func TestP224(t *testing.T) {
 	}
 	if seen == 0 {
 		t.Error("no seal on brainpoolP224r1 in the data")
+	}
+}
+
+// FuzzCertificate takes what an IDB can bring along: any bytes are a
+// certificate or an error, and no stranger's is believed.
+func FuzzCertificate(f *testing.F) {
+	a := authority(f)
+	key := newKey(f, brainpool.P256r1())
+	f.Add(a.CA.Raw)
+	f.Add(a.Signer.Raw)
+	f.Add(certifyAny(f, a.Signer, a.CA, &key.PublicKey, key))
+	for _, real := range realCertificates() {
+		b, err := base64.StdEncoding.DecodeString(real)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	trust := NewTrust([]*x509.Certificate{authority(f).CA}, TrustOptions{AllowP224: true})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := parseCertificate(raw)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(c.Raw, raw) {
+			t.Error("the certificate is not the bytes it was read from")
+		}
+		h := &idbHeader{reference: c.index(), certificate: raw}
+		of, err := trust.candidatesIDB(h)
+		if err != nil {
+			return
+		}
+		if r, _ := trust.standing(of[0], now); r.Valid() {
+			t.Error("a stranger's certificate is believed")
+		}
+	})
+}
+
+// FuzzList takes the files of revocation lists.
+func FuzzList(f *testing.F) {
+	a := authority(f)
+	f.Add(revoke(f, a, 1, nil, 1, 2, 3))
+	f.Add(revoke(f, a, 1, nil))
+	trust := NewTrust([]*x509.Certificate{authority(f).CA}, TrustOptions{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if l, err := parseList(raw); err == nil && trust.addList(l) == nil {
+			t.Error("a stranger's list is believed")
+		}
+	})
+}
+
+// realCertificates are those of the reference seals on brainpoolP256r1 and
+// P224r1 (tsenger/vdstools, Apache-2.0).
+func realCertificates() []string {
+	return []string{
+		"MIIBlTCCARygAwIBAgIBJzAKBggqhkjOPQQDAjA+MQswCQYDVQQGEwJERTEQMA4GA1UEChMHdHNlbmdlcjEQMA4GA1UECxMHc2VhbHZlcjELMAkGA1UEAxMCVFMwHhcNMjAwMTEwMDc0NDAwWhcNMjUwMTEwMDc0NDAwWjAaMQswCQYDVQQGEwJERTELMAkGA1UEAxMCVFMwWjAUBgcqhkjOPQIBBgkrJAMDAggBAQcDQgAEikpschFh4e7+Bem2t+2aCiJ8lpkKQmh1EU3NeSsU0QiWtRge4xffNzjXlaCkFxrbT3EzeKMp0Io+5SGxNleZVqMuMCwwCQYDVR0TBAIwADAfBgNVHSMEGDAWgBSCuXe88ll0OwYU4hD9AkJIUzSpUTAKBggqhkjOPQQDAgNnADBkAjAuT5yepDu7m6sbB23uTm1O1VE3nzcrFFobOoP2Xse5Z4pkM8zZvgif/ZmmIqGhq8ECMH2eIWhcj6KxaN8luS7mqWHCIV5c6VMmrc7CJB0viofD3mkktEeCOCA0aTX6kSyQsg==",
+		"MIIBjTCCARSgAwIBAgIBMjAKBggqhkjOPQQDATA+MQswCQYDVQQGEwJERTEQMA4GA1UEChMHdHNlbmdlcjEQMA4GA1UECxMHc2VhbHZlcjELMAkGA1UEAxMCVFMwHhcNMjAwMTEwMDc0NzAwWhcNMjUwMTEwMDc0NzAwWjAaMQswCQYDVQQGEwJERTELMAkGA1UEAxMCVFMwUjAUBgcqhkjOPQIBBgkrJAMDAggBAQUDOgAETOIyomqmp9RBbLHMvVub9H6JzQDytcWZNcg8+lgaqlMSaGHuNEmv46DNM4pj4u0ubfo3iM4Xj+KjLjAsMAkGA1UdEwQCMAAwHwYDVR0jBBgwFoAUgrl3vPJZdDsGFOIQ/QJCSFM0qVEwCgYIKoZIzj0EAwEDZwAwZAIwNEZFHXrFgg3YXsXCKuhYt0yLcJgciyK7roQJhy7DgAHP+Dn+cTmSXLCDKRZ4+uxYAjBwbKhofQmix77CrOoalurdFbmTtPOWLghIDcS6+N7ty7c/FkMgwvOnb9fgIpxHnOI=",
+	}
+}
+
+func BenchmarkVerifyBrainpool(b *testing.B) {
+	a := authority(b)
+	key := newKey(b, brainpool.P256r1())
+	s := parsed(b, signAny(b, header(b, a), features(), key))
+	trust := trustOf(b, TrustOptions{Pin: true}, map[string][]byte{"signer": certifyAny(b, a.Signer, a.CA, &key.PublicKey, key)})
+	for b.Loop() {
+		if !trust.Verify(s, now).Valid() {
+			b.Fatal("not valid")
+		}
 	}
 }
