@@ -1,13 +1,13 @@
 package symbol
 
-// sampled is the light of each module and of two rows of quiet zone around.
+// samples are the light of each module and of some rows of quiet zone around.
 type samples struct {
 	n     int // modules a side, without the rim
 	light []float64
 	mean  []float64 // of the modules around
 }
 
-const rim = 3
+const rim = 4
 
 func (s *samples) line() int { return s.n + 2*rim }
 
@@ -96,7 +96,7 @@ func (s *samples) equalise(sh *shape, reach int, votes []float64) (out []float64
 		}
 		e.add(s.features(k.x, k.y, reach, room[:0]), v, 1)
 	}
-	w, ok := e.solve(0.01)
+	w, ok := e.solve(0.001)
 	if !ok {
 		return votes, 0, false
 	}

@@ -86,26 +86,32 @@ func appendNeighbours(queue []int, i, bw, bh int) []int {
 	return queue
 }
 
-// blockScores is, per block, the smaller of the mean edge heights along sampled
-// rows and columns.
+// blockScores is, per block, the smaller of the mean edge heights along and
+// across sampled rows.
 func blockScores(l Luma, bw, bh int) []int {
-	const step, reach = 4, 2
+	const rows, reach = 4, 2 // rows sampled of a block, pixels between what is compared
 	out := make([]int, bw*bh)
+	across, down := make([]int, bw), make([]int, bw)
 	for by := range bh {
-		for bx := range bw {
-			base := by*block*l.Stride + bx*block
-			var across, down int
-			for i := 1; i < block; i += step {
-				row := l.Pix[base+i*l.Stride:][:block]
-				for x := reach; x < block; x++ {
-					across += distance(row[x], row[x-reach])
+		clear(across)
+		clear(down)
+		for i := range rows {
+			y := by*block + 1 + i*block/rows
+			row := l.Pix[y*l.Stride:][:bw*block]
+			below := l.Pix[(y+reach)*l.Stride:][:bw*block]
+			for bx := range bw {
+				a, b := row[bx*block:][:block], below[bx*block:][:block]
+				var h, v int
+				for x := 1; x < block-reach; x += 2 {
+					h += distance(a[x], a[x+reach])
+					v += distance(a[x], b[x])
 				}
-				for y := reach; y < block; y++ {
-					at := base + i + y*l.Stride
-					down += distance(l.Pix[at], l.Pix[at-reach*l.Stride])
-				}
+				across[bx] += h
+				down[bx] += v
 			}
-			out[by*bw+bx] = fine * min(across, down) / (block / step * (block - reach))
+		}
+		for bx := range bw {
+			out[by*bw+bx] = fine * min(across[bx], down[bx]) / (rows * (block - reach) / 2)
 		}
 	}
 	return out
@@ -131,10 +137,8 @@ func smoothBlocks(in []int, bw, bh int) []int {
 }
 
 func distance(a, b byte) int {
-	if a > b {
-		return int(a - b)
-	}
-	return int(b - a)
+	d := int(a) - int(b)
+	return max(d, -d)
 }
 
 // grow widens an area for what moved, what was missed at the rim and the quiet

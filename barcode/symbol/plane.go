@@ -56,7 +56,7 @@ func fitPlane(pairs []pair) (p plane, ok bool) {
 }
 
 // maxUnknowns is what the widest equaliser has.
-const maxUnknowns = 27
+const maxUnknowns = 51
 
 // equations are normal equations of a least squares problem.
 type equations struct {

@@ -71,6 +71,13 @@ func NewReader(options ...Option) *Reader {
 	return r
 }
 
+// Forget makes the next frame the first. Only what serves speed is kept.
+func (r *Reader) Forget() {
+	r.fusion.place, r.fusion.count, r.fusion.fresh = grid{}, 0, false
+	r.last, r.missed = image.Rectangle{}, 0
+	r.stages = stages()
+}
+
 // Read returns the symbols in a frame, one of each place. Where the last one
 // was and the likeliest area are always looked at. More is begun only while,
 // by what it cost before, it ends within the budget; what helped last comes

@@ -15,6 +15,9 @@ const (
 	sureOfSize   = 0.6
 )
 
+// widest equaliser, in modules to each side.
+const widest = 3
+
 // view is an area as a stage treats it: its pixels and how they lie in the
 // frame.
 type view struct {
@@ -99,7 +102,7 @@ func (r *Reader) readGrid(v view, g *grid) (Symbol, bool) {
 	r.samples.take(v.l, g)
 	inFrame := *g
 	inFrame.plane = g.plane.scaled(1/v.scale, -v.dx*v.scale, -v.dy*v.scale)
-	for reach := 1; reach <= 2; reach++ {
+	for reach := 1; reach <= widest; reach++ {
 		votes, noise, ok := r.samples.equalise(g.shape, reach, r.votes[:0])
 		r.votes = votes
 		if !ok {
@@ -108,7 +111,7 @@ func (r *Reader) readGrid(v view, g *grid) (Symbol, bool) {
 		if s, ok := r.decodeVotes(votes, &inFrame); ok {
 			return s, true
 		}
-		if reach == 2 {
+		if reach > 1 {
 			r.fusion.offer(votes, noise, &inFrame)
 		}
 	}

@@ -28,6 +28,7 @@ func stages() []stage {
 	return []stage{
 		{name: "smooth", areas: 2, try: scanSmoothed},
 		{name: "sharp", areas: 2, try: scanSharp},
+		{name: "outline", areas: 1, try: scanOutline},
 		{name: "double", areas: 2, try: scanDoubled},
 		{name: "light on dark", areas: 2, try: scanInverted},
 		{name: "datamatrix", areas: 1, try: one(retryDataMatrix)},
@@ -54,7 +55,7 @@ func scanDoubled(r *Reader, l Luma, area image.Rectangle) []Symbol {
 	c := r.crop(l, area)
 	big := double(c, r.worked)
 	r.worked = big.Pix
-	return r.scan(view{big, image.Rect(0, 0, big.W, big.H), 2, float64(area.Min.X), float64(area.Min.Y), 0}, 1, 2)
+	return r.scan(view{big, image.Rect(0, 0, big.W, big.H), 2, float64(area.Min.X), float64(area.Min.Y), 3}, 1, 1)
 }
 
 func scanSharp(r *Reader, l Luma, area image.Rectangle) []Symbol {

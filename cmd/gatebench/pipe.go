@@ -104,7 +104,8 @@ func (r *reader) read(f frame) (answer, error) {
 func serveReader(in io.Reader, out io.Writer) error {
 	runtime.GOMAXPROCS(1)
 	from := bufio.NewReaderSize(in, 1<<20)
-	ours := symbol.NewReader()
+	ours := symbol.NewReader(symbol.Clock(cpu))
+	var pix []byte
 	for {
 		var head [20]byte
 		if _, err := io.ReadFull(from, head[:]); err != nil {
@@ -118,7 +119,10 @@ func serveReader(in io.Reader, out io.Writer) error {
 		if l.W > symbol.MaxSide || l.H > symbol.MaxSide || l.W*l.H > symbol.MaxPixels {
 			return fmt.Errorf("read frame: %w", symbol.ErrFrame)
 		}
-		l.Pix = make([]byte, l.W*l.H)
+		if n := l.W * l.H; cap(pix) < n {
+			pix = make([]byte, n)
+		}
+		l.Pix = pix[:l.W*l.H]
 		if _, err := io.ReadFull(from, l.Pix); err != nil {
 			return fmt.Errorf("read frame: %w", err)
 		}
@@ -127,15 +131,15 @@ func serveReader(in io.Reader, out io.Writer) error {
 			budget = time.Minute
 		}
 		if word(4) == 1 {
-			ours = symbol.NewReader(symbol.Clock(cpu))
+			ours.Forget()
 		}
 		begin := cpu()
 		found := ours.Read(l, budget)
-		line := strconv.FormatInt(cpu().Sub(begin).Microseconds(), 10)
+		line := strconv.AppendInt(nil, cpu().Sub(begin).Microseconds(), 10)
 		for _, s := range found {
-			line += " " + hex.EncodeToString(s.Payload)
+			line = hex.AppendEncode(append(line, ' '), s.Payload)
 		}
-		if _, err := io.WriteString(out, line+"\n"); err != nil {
+		if _, err := out.Write(append(line, '\n')); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}

@@ -38,14 +38,13 @@ func (t *table) count(i, condition int, read bool) {
 	}
 }
 
-// share is the mean over the conditions, each of which has as many scenes.
+// share is the mean over the conditions, of which each counts as much.
 func (t *table) share(i int) float64 {
-	read, scenes := 0, 0
+	var sum float64
 	for c, n := range t.scenes {
-		read += t.read[i][c]
-		scenes += n
+		sum += percent(t.read[i][c], n)
 	}
-	return percent(read, scenes)
+	return sum / float64(max(len(t.scenes), 1))
 }
 
 func percent(part, whole int) float64 {
