@@ -168,26 +168,124 @@ func TestBrainpoolChains(t *testing.T) {
 	}
 }
 
-// TestBrainpoolKeyRefuses breaks a good point in one way each.
-func TestBrainpoolKeyRefuses(t *testing.T) {
+// TestKeyRefuses breaks a good point in one way each.
+func TestKeyRefuses(t *testing.T) {
+	named := func(last int) []byte {
+		return marshal(t, asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1, last})
+	}
+	const p224, p256 = 5, 7
 	w := brainpoolP224r1()
 	good := append([]byte{4}, append(w.x.FillBytes(make([]byte, 28)), w.y.FillBytes(make([]byte, 28))...)...)
-	if _, err := newBrainpoolKey(224, good); err != nil {
+	if _, _, err := newPointKey(named(p224), good); err != nil {
 		t.Fatal(err)
 	}
-	over := append([]byte{4}, append(new(big.Int).Add(w.x, w.p).FillBytes(make([]byte, 29))[1:], good[29:]...)...)
-	off := append([]byte(nil), good...)
+	over := bytes.Clone(good)
+	for i := 1; i <= 28; i++ {
+		over[i] = 0xFF
+	}
+	off := bytes.Clone(good)
 	off[len(off)-1] ^= 1
 	for name, c := range map[string]struct {
-		bits  int
+		curve int
 		point []byte
 	}{
-		"empty": {224, nil}, "short": {224, good[:56]}, "long": {224, append(good, 0)}, "off the curve": {224, off},
-		"compressed": {224, append([]byte{2}, good[1:]...)}, "of another curve": {256, good}, "coordinate above p": {224, over},
-		"no curve": {192, make([]byte, 49)}, "zero": {256, append([]byte{4}, make([]byte, 64)...)},
+		"empty": {p224, nil}, "short": {p224, good[:56]}, "long": {p224, append(good, 0)}, "off the curve": {p224, off},
+		"compressed": {p224, append([]byte{2}, good[1:]...)}, "of another curve": {p256, good}, "coordinate above p": {p224, over},
+		"zero": {p256, append([]byte{4}, make([]byte, 64)...)},
 	} {
-		if _, err := newBrainpoolKey(c.bits, c.point); !errors.Is(err, ErrKey) {
-			t.Errorf("%s: %v", name, err)
+		if key, ok, err := newPointKey(named(c.curve), c.point); !ok || !errors.Is(err, ErrKey) {
+			t.Errorf("%s: %v %v %v", name, key, ok, err)
+		}
+	}
+	for name, parameters := range map[string][]byte{
+		"twisted": named(8), "160 bits": named(1), "nothing": nil, "null": {5, 0}, "more": append(named(p224), 0),
+		"another arc": marshal(t, asn1.ObjectIdentifier{1, 2, 3}),
+	} {
+		if _, ok, _ := newPointKey(parameters, good); ok {
+			t.Errorf("%s: taken for a curve", name)
+		}
+	}
+}
+
+// explicit spells a curve out as ICAO Doc 9303-12 asks for.
+type explicit struct {
+	Version int
+	Field   struct {
+		Kind  asn1.ObjectIdentifier
+		Prime *big.Int
+	}
+	Coefficients struct{ A, B []byte }
+	Base         []byte
+	Order        *big.Int
+	Cofactor     int
+}
+
+func spellOut(p *elliptic.CurveParams) explicit {
+	size := (p.BitSize + 7) / 8
+	e := explicit{Version: 1, Order: p.N, Cofactor: 1}
+	e.Field.Kind, e.Field.Prime = asn1.ObjectIdentifier{1, 2, 840, 10045, 1, 1}, p.P
+	e.Coefficients.A, e.Coefficients.B = make([]byte, size), make([]byte, size)
+	e.Base = append([]byte{4}, append(p.Gx.FillBytes(make([]byte, size)), p.Gy.FillBytes(make([]byte, size))...)...)
+	return e
+}
+
+// TestExplicitParameters: a curve spelled out is the known one only if field,
+// base point and order are.
+func TestExplicitParameters(t *testing.T) {
+	for _, curve := range []elliptic.Curve{
+		elliptic.P256(), elliptic.P384(), elliptic.P521(), brainpool.P256r1(), brainpool.P384r1(), brainpool.P512r1(),
+	} {
+		p := curve.Params()
+		valid := spellOut(p)
+		key, ok, err := newPointKey(marshal(t, valid), valid.Base)
+		if !ok || err != nil || key.curve() != p.Name {
+			t.Errorf("%s: %v %v", p.Name, ok, err)
+		}
+		for name, change := range map[string]func(*explicit){
+			"field": func(e *explicit) { e.Field.Prime = new(big.Int).Add(p.P, big.NewInt(2)) },
+			"kind":  func(e *explicit) { e.Field.Kind = asn1.ObjectIdentifier{1, 2, 840, 10045, 1, 2} },
+			"order": func(e *explicit) { e.Order = new(big.Int).Sub(p.N, big.NewInt(2)) },
+			// An attacker's base point makes his key fit anybody's (CVE-2020-0601).
+			"base point": func(e *explicit) {
+				key := newKey(t, curve)
+				size := (p.BitSize + 7) / 8
+				e.Base = append([]byte{4}, append(key.X.FillBytes(make([]byte, size)), key.Y.FillBytes(make([]byte, size))...)...)
+			},
+		} {
+			bad := spellOut(p)
+			change(&bad)
+			if _, ok, _ := newPointKey(marshal(t, bad), valid.Base); ok {
+				t.Errorf("%s with another %s: taken for the known curve", p.Name, name)
+			}
+		}
+	}
+}
+
+// TestExplicitChain believes a signer under an authority that spells its curve
+// out, as real ones do.
+func TestExplicitChain(t *testing.T) {
+	a := authority(t)
+	for _, curve := range []elliptic.Curve{elliptic.P256(), brainpool.P384r1()} {
+		ca, key := newKey(t, curve), newKey(t, brainpool.P256r1())
+		named, _ := oids(t, curve)
+		raw := certifyAny(t, a.CA, a.CA, &ca.PublicKey, ca)
+		var shape certificateShape
+		if _, err := asn1.Unmarshal(raw, &shape); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(shape.TBS.Key.Algorithm.Parameters.FullBytes, marshal(t, named)) {
+			t.Fatal("the curve is not where it is looked for")
+		}
+		shape.Raw, shape.TBS.Raw, shape.TBS.Key.Raw = nil, nil, nil
+		shape.TBS.Key.Algorithm.Parameters = asn1.RawValue{FullBytes: marshal(t, spellOut(curve.Params()))}
+		sum := signDER(t, ca, marshal(t, shape.TBS))
+		shape.Signature = asn1.BitString{Bytes: sum, BitLength: 8 * len(sum)}
+		trust := trustOf(t, TrustOptions{}, map[string][]byte{
+			"ca": marshal(t, shape), "signer": certifyAny(t, a.Signer, a.CA, &key.PublicKey, ca),
+		})
+		got := trust.Verify(parsed(t, signAny(t, header(t, a), features(), key)), now)
+		if !got.Valid() || trust.Anchors() != 1 {
+			t.Errorf("%s: %s %v %q", curve.Params().Name, got.Code, got.Err, trust.Warnings())
 		}
 	}
 }

@@ -63,12 +63,17 @@ func parseCertificate(raw []byte) (*certificate, error) {
 	if err == nil {
 		return newCertificate(c)
 	}
-	shape, key, ok := brainpoolShape(raw)
+	shape, ok := shapeOf(raw)
 	if !ok {
 		return nil, err
 	}
-	if key.err != nil {
-		return nil, key.err
+	spki := shape.TBS.Key
+	key, known, errKey := newPointKey(spki.Algorithm.Parameters.FullBytes, spki.Point.Bytes)
+	switch {
+	case !known:
+		return nil, err
+	case errKey != nil:
+		return nil, errKey
 	}
 	if c, err = viewOf(shape); err != nil {
 		return nil, err
@@ -77,7 +82,7 @@ func parseCertificate(raw []byte) (*certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.key = key.key
+	made.key = key
 	return made, nil
 }
 
@@ -90,30 +95,12 @@ func newCertificate(c *x509.Certificate) (*certificate, error) {
 	return made, made.readUsagePeriod()
 }
 
-type brainpoolKey struct {
-	key publicKey
-	err error
-}
-
-// brainpoolShape takes a certificate apart whose key is on a Brainpool curve.
-func brainpoolShape(raw []byte) (shape certificateShape, key brainpoolKey, ok bool) {
-	if rest, err := asn1.Unmarshal(raw, &shape); err != nil || len(rest) != 0 {
-		return shape, key, false
-	}
-	spki := shape.TBS.Key
-	var curve asn1.ObjectIdentifier
-	if !spki.Algorithm.Algorithm.Equal(asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}) {
-		return shape, key, false
-	}
-	if rest, err := asn1.Unmarshal(spki.Algorithm.Parameters.FullBytes, &curve); err != nil || len(rest) != 0 {
-		return shape, key, false
-	}
-	bits := brainpoolBits(curve)
-	if bits == 0 || spki.Point.BitLength%8 != 0 {
-		return shape, key, false
-	}
-	key.key, key.err = newBrainpoolKey(bits, spki.Point.Bytes)
-	return shape, key, true
+// shapeOf takes a certificate apart whose key is one for ECDSA.
+func shapeOf(raw []byte) (shape certificateShape, ok bool) {
+	rest, err := asn1.Unmarshal(raw, &shape)
+	key := shape.TBS.Key
+	return shape, err == nil && len(rest) == 0 && key.Point.BitLength%8 == 0 &&
+		key.Algorithm.Algorithm.Equal(asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1})
 }
 
 // viewOf has the standard library read everything but the key, with a key of

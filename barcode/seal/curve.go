@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/asn1"
@@ -48,44 +49,91 @@ func within(r, s, n *big.Int) bool {
 	return r.Sign() > 0 && s.Sign() > 0 && r.Cmp(n) < 0 && s.Cmp(n) < 0
 }
 
-// brainpoolBits tells the curve of an object identifier in RFC 5639, which
-// crypto/x509 does not know; 0 is any other.
-func brainpoolBits(oid asn1.ObjectIdentifier) int {
-	arc := asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1}
-	if len(oid) != len(arc)+1 || !oid[:len(arc)].Equal(arc) {
-		return 0
+// newPointKey takes a key as it stands in a certificate: the curve by its
+// object identifier or by its parameters, and the point uncompressed, its
+// coordinates as long as the field. ok is false for a curve not known here.
+func newPointKey(parameters, point []byte) (key publicKey, ok bool, err error) {
+	var oid asn1.ObjectIdentifier
+	var curve elliptic.Curve
+	if rest, err := asn1.Unmarshal(parameters, &oid); err == nil && len(rest) == 0 {
+		curve, ok = brainpoolCurve(oid)
+	} else {
+		curve, ok = explicitCurve(parameters)
 	}
-	return map[int]int{5: 224, 7: 256, 11: 384, 13: 512}[oid[len(arc)]]
-}
-
-// newBrainpoolKey takes a point as it stands in a certificate: uncompressed,
-// its coordinates as long as the field.
-func newBrainpoolKey(bits int, point []byte) (publicKey, error) {
-	size := bits / 8
+	if !ok {
+		return nil, false, nil
+	}
+	w, p := brainpoolP224r1(), brainpoolP224r1().p
+	if curve != nil {
+		p = curve.Params().P
+	}
+	size := (p.BitLen() + 7) / 8
 	if len(point) != 1+2*size || point[0] != 4 {
-		return nil, fmt.Errorf("%w: not an uncompressed point", ErrKey)
+		return nil, true, fmt.Errorf("%w: not an uncompressed point", ErrKey)
 	}
 	x, y := new(big.Int).SetBytes(point[1:1+size]), new(big.Int).SetBytes(point[1+size:])
-	var curve elliptic.Curve
-	switch bits {
-	case 224:
-		w := brainpoolP224r1()
-		if !w.on(x, y) {
-			return nil, fmt.Errorf("%w: point is not on its curve", ErrKey)
+	switch {
+	case x.Cmp(p) >= 0 || y.Cmp(p) >= 0 || curve == nil && !w.on(x, y) || curve != nil && !curve.IsOnCurve(x, y):
+		return nil, true, fmt.Errorf("%w: point is not on its curve", ErrKey)
+	case curve == nil:
+		return weierstrassKey{w, x, y}, true, nil
+	}
+	return curveKey{&ecdsa.PublicKey{Curve: curve, X: x, Y: y}}, true, nil
+}
+
+// brainpoolCurve knows the object identifiers of RFC 5639, which crypto/x509
+// does not. The curve is nil for brainpoolP224r1.
+func brainpoolCurve(oid asn1.ObjectIdentifier) (elliptic.Curve, bool) {
+	arc := asn1.ObjectIdentifier{1, 3, 36, 3, 3, 2, 8, 1, 1}
+	if len(oid) != len(arc)+1 || !oid[:len(arc)].Equal(arc) {
+		return nil, false
+	}
+	switch oid[len(arc)] {
+	case 5:
+		return nil, true
+	case 7:
+		return brainpool.P256r1(), true
+	case 11:
+		return brainpool.P384r1(), true
+	case 13:
+		return brainpool.P512r1(), true
+	}
+	return nil, false
+}
+
+// explicitCurve finds the known curve with these parameters, which ICAO Doc
+// 9303-12 asks authorities to spell out. Field, base point and order must be
+// the curve's; its coefficients need no look, for it is the known curve that
+// is computed with.
+func explicitCurve(parameters []byte) (elliptic.Curve, bool) {
+	var given struct {
+		Version int
+		Field   struct {
+			Kind  asn1.ObjectIdentifier
+			Prime *big.Int
 		}
-		return weierstrassKey{w, x, y}, nil
-	case 256:
-		curve = brainpool.P256r1()
-	case 384:
-		curve = brainpool.P384r1()
-	case 512:
-		curve = brainpool.P512r1()
-	default:
-		return nil, ErrKey
+		Coefficients asn1.RawValue
+		Base         []byte
+		Order        *big.Int
+		Cofactor     *big.Int `asn1:"optional"`
 	}
-	p := curve.Params().P
-	if x.Cmp(p) >= 0 || y.Cmp(p) >= 0 || !curve.IsOnCurve(x, y) {
-		return nil, fmt.Errorf("%w: point is not on its curve", ErrKey)
+	prime := asn1.ObjectIdentifier{1, 2, 840, 10045, 1, 1}
+	if rest, err := asn1.Unmarshal(parameters, &given); err != nil || len(rest) != 0 || !given.Field.Kind.Equal(prime) {
+		return nil, false
 	}
-	return curveKey{&ecdsa.PublicKey{Curve: curve, X: x, Y: y}}, nil
+	fits := func(p, n, x, y *big.Int) bool {
+		size := (p.BitLen() + 7) / 8
+		base := append([]byte{4}, x.FillBytes(make([]byte, size))...)
+		base = append(base, y.FillBytes(make([]byte, size))...)
+		return p.Cmp(given.Field.Prime) == 0 && n.Cmp(given.Order) == 0 && bytes.Equal(base, given.Base)
+	}
+	for _, c := range []elliptic.Curve{
+		elliptic.P256(), elliptic.P384(), elliptic.P521(), brainpool.P256r1(), brainpool.P384r1(), brainpool.P512r1(),
+	} {
+		if p := c.Params(); fits(p.P, p.N, p.Gx, p.Gy) {
+			return c, true
+		}
+	}
+	w := brainpoolP224r1()
+	return nil, fits(w.p, w.n, w.x, w.y)
 }
