@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -112,6 +114,36 @@ func TestListOfTwoKeys(t *testing.T) {
 	}
 	if lists := listEntries(trust); len(lists) != 2 || lists[0].Revoked+lists[1].Revoked != 1 || lists[0].Code != Valid {
 		t.Errorf("lists %+v", lists)
+	}
+}
+
+// TestListOfNoRoot: an authority that nothing vouches for revokes nothing,
+// or anybody's certificate in the folder could close the gate.
+func TestListOfNoRoot(t *testing.T) {
+	a, key := authority(t), newKey(t, elliptic.P256())
+	root := *a.CA
+	root.MaxPathLen, root.MaxPathLenZero = -1, false
+	lost := root
+	lost.SerialNumber = big.NewInt(0x77)
+	for name, c := range map[string]struct {
+		by   *ecdsa.PrivateKey
+		code Code
+	}{
+		"linked by the root": {a.CAKey, RevokedCertificate}, "linked by nobody known": {newKey(t, elliptic.P256()), Valid},
+	} {
+		link := *a
+		link.CAKey = key
+		var err error
+		if link.CA, err = x509.ParseCertificate(certifyAny(t, &lost, &root, &key.PublicKey, c.by)); err != nil {
+			t.Fatal(err)
+		}
+		trust := trustOf(t, TrustOptions{}, map[string][]byte{
+			"root": certifyAny(t, &root, &root, &a.CAKey.PublicKey, a.CAKey), "signer": a.Signer.Raw,
+			"link": link.CA.Raw, "list": revoke(t, &link, 1, nil, 0x1A),
+		})
+		if got := trust.Verify(parsed(t, made(t, a)), now); got.Code != c.code {
+			t.Errorf("%s: %s %v %q", name, got.Code, got.Err, trust.Warnings())
+		}
 	}
 }
 
