@@ -114,6 +114,10 @@ func (g *grid) seek(l Luma, p pattern, mx, my, reach, step, sign float64) (q pai
 // alignment patterns, of which the one opposite of the corner is the farthest
 // from all that is known.
 func (g *grid) settle(l Luma, reach, far, sign float64) bool {
+	if g.shape.symbology == DataMatrix {
+		g.climb(l, reach/2, sign)
+		return true
+	}
 	n := float64(g.shape.n)
 	var room [64]pair
 	pairs := room[:0]

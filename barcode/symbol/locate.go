@@ -37,7 +37,7 @@ func locate(l Luma) []image.Rectangle {
 	var areas []area
 	queue := make([]int, 0, len(score))
 	for i := range score {
-		if score[i]*2 < top {
+		if score[i]*3 < top {
 			continue
 		}
 		// Collect the connected blocks, emptying them on the way.
@@ -46,7 +46,7 @@ func locate(l Luma) []image.Rectangle {
 		for len(queue) > 0 {
 			j := queue[len(queue)-1]
 			queue = queue[:len(queue)-1]
-			if score[j]*2 < top {
+			if score[j]*3 < top {
 				continue
 			}
 			x, y := j%bw, j/bw
@@ -89,20 +89,22 @@ func appendNeighbours(queue []int, i, bw, bh int) []int {
 // blockScores is, per block, the smaller of the mean edge heights along and
 // across sampled rows.
 func blockScores(l Luma, bw, bh int) []int {
-	const rows, reach = 4, 2 // rows sampled of a block, pixels between what is compared
+	// Rows sampled of a block, pixels between them, which must not beat with
+	// modules of any even size, and between what is compared.
+	const rows, apart, reach = 5, 3, 2
 	out := make([]int, bw*bh)
 	across, down := make([]int, bw), make([]int, bw)
 	for by := range bh {
 		clear(across)
 		clear(down)
 		for i := range rows {
-			y := by*block + 1 + i*block/rows
+			y := by*block + i*apart
 			row := l.Pix[y*l.Stride:][:bw*block]
 			below := l.Pix[(y+reach)*l.Stride:][:bw*block]
 			for bx := range bw {
 				a, b := row[bx*block:][:block], below[bx*block:][:block]
 				var h, v int
-				for x := 1; x < block-reach; x += 2 {
+				for x := i & 1; x < block-reach; x += 2 {
 					h += distance(a[x], a[x+reach])
 					v += distance(a[x], b[x])
 				}

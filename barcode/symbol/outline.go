@@ -17,17 +17,9 @@ func scanOutline(r *Reader, l Luma, area image.Rectangle) []Symbol {
 	const keep = 4
 	var best []grid
 	for n := smallest; n <= largest; n += 4 {
-		side := float64(n)
 		for turn := range 4 {
 			g := grid{shape: r.shape(n)}
-			var ok bool
-			g.plane, ok = fitPlane([]pair{
-				{0, 0, corners[turn][0], corners[turn][1]},
-				{side, 0, corners[(turn+1)%4][0], corners[(turn+1)%4][1]},
-				{side, side, corners[(turn+2)%4][0], corners[(turn+2)%4][1]},
-				{0, side, corners[(turn+3)%4][0], corners[(turn+3)%4][1]},
-			})
-			if !ok {
+			if !g.fitCorners([4][2]float64{corners[turn], corners[(turn+1)%4], corners[(turn+2)%4], corners[(turn+3)%4]}) {
 				return nil
 			}
 			g.judge(l)

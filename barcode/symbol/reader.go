@@ -7,6 +7,7 @@ import (
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/aztec"
 	"github.com/makiuchi-d/gozxing/datamatrix"
+	dmdec "github.com/makiuchi-d/gozxing/datamatrix/decoder"
 	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
 
@@ -16,12 +17,14 @@ import (
 type Reader struct {
 	qr    *decoder.Decoder
 	dm    gozxing.Reader
+	bare  *dmdec.Decoder // of DataMatrix modules
 	aztec gozxing.Reader
 	hints map[gozxing.DecodeHintType]any
 	now   func() time.Time
 
-	shapes [(largest-smallest)/4 + 1]*shape
-	fusion fusion
+	shapes   [(largest-smallest)/4 + 1]*shape
+	matrices [21]*shape
+	fusion   fusion
 
 	last   image.Rectangle // area of the last symbol, empty when it is too old
 	missed int             // frames since
@@ -57,6 +60,7 @@ func NewReader(options ...Option) *Reader {
 	r := &Reader{
 		qr:    decoder.NewDecoder(),
 		dm:    datamatrix.NewDataMatrixReader(),
+		bare:  dmdec.NewDecoder(),
 		aztec: aztec.NewAztecReader(),
 		hints: map[gozxing.DecodeHintType]any{
 			// Without it the character set is guessed and bytes are lost.

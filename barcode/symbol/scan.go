@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/common"
 	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
 
@@ -137,11 +138,16 @@ func (r *Reader) decodeVotes(votes []float64, g *grid) (s Symbol, ok bool) {
 			bits.Set(i%n, i/n)
 		}
 	}
-	result, err := r.qr.Decode(bits, r.hints)
+	var result *common.DecoderResult
+	if g.shape.symbology == DataMatrix {
+		result, err = r.bare.Decode(bits)
+	} else {
+		result, err = r.qr.Decode(bits, r.hints)
+	}
 	if err != nil {
 		return Symbol{}, false
 	}
-	s = Symbol{Symbology: QR, Payload: exactBytes(result.GetText())}
+	s = Symbol{Symbology: g.shape.symbology, Payload: exactBytes(result.GetText())}
 	side := float64(n)
 	for i, c := range [4][2]float64{{0, 0}, {side, 0}, {side, side}, {0, side}} {
 		x, y := g.plane.at(c[0], c[1])

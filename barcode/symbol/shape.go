@@ -1,7 +1,8 @@
 package symbol
 
-// shape is what every QR code of a size has in common.
+// shape is what every symbol of a size has in common.
 type shape struct {
+	symbology  string
 	n          int
 	alignments [][2]int // centres, in modules
 	known      []fixed  // all modules that the size tells
@@ -20,10 +21,10 @@ const (
 	finderSide        = 7
 )
 
-// newShape lays out the patterns of ISO/IEC 18004 clauses 6.3.3 to 6.3.6 and
+// newShape lays out a QR code's patterns of ISO/IEC 18004 clauses 6.3.3 to 6.3.6 and
 // one row of the quiet zone beside each finder.
 func newShape(n int) *shape {
-	s := &shape{n: n}
+	s := &shape{n: n, symbology: QR}
 	s.finder(0, 0)
 	s.finder(n-finderSide, 0)
 	s.finder(0, n-finderSide)

@@ -1,9 +1,12 @@
 package symbol
 
 import (
+	"bytes"
 	"image/color"
+	"slices"
 	"testing"
 
+	"github.com/boombuler/barcode/datamatrix"
 	"github.com/boombuler/barcode/qr"
 )
 
@@ -11,8 +14,8 @@ import (
 // drew.
 func TestShape(t *testing.T) {
 	seen := map[int]bool{}
-	for bytes := 1; bytes < 1000; bytes += 6 {
-		code, err := qr.Encode(string(payload(bytes)), qr.M, qr.Unicode)
+	for size := 1; size < 1000; size += 6 {
+		code, err := qr.Encode(string(payload(size)), qr.M, qr.Unicode)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,6 +38,32 @@ func TestShape(t *testing.T) {
 		}
 	}
 	if len(seen) < 20 {
+		t.Errorf("only %d sizes were drawn", len(seen))
+	}
+}
+
+// TestMatrixShape does the same for DataMatrix.
+func TestMatrixShape(t *testing.T) {
+	seen := map[int]bool{}
+	for n := 1; n < 700; n += 3 {
+		text := bytes.Repeat([]byte("A7"), n)[:n]
+		code, err := datamatrix.Encode(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := code.Bounds().Dx()
+		if seen[n] || n != code.Bounds().Dy() || !slices.Contains(matrixSizes(), n) {
+			continue
+		}
+		seen[n] = true
+		for _, k := range newMatrixShape(n).known {
+			inside := k.x >= 0 && k.y >= 0 && k.x < n && k.y < n
+			if got := inside && code.At(k.x, k.y) == color.Black; got != k.dark {
+				t.Errorf("%d modules: dark %v at %d, %d, want %v", n, got, k.x, k.y, k.dark)
+			}
+		}
+	}
+	if len(seen) < 12 {
 		t.Errorf("only %d sizes were drawn", len(seen))
 	}
 }

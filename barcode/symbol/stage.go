@@ -31,6 +31,7 @@ func stages() []stage {
 		{name: "outline", areas: 1, try: scanOutline},
 		{name: "double", areas: 2, try: scanDoubled},
 		{name: "light on dark", areas: 2, try: scanInverted},
+		{name: "datamatrix by outline", areas: 1, try: scanMatrix},
 		{name: "datamatrix", areas: 1, try: one(retryDataMatrix)},
 		{name: "aztec", areas: 1, try: one(retryAztec)},
 		{name: "hybrid, doubled", areas: 1, try: one(retryDoubled)},
