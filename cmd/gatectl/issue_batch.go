@@ -84,7 +84,7 @@ func openList(file string) (*list, []rowFault, error) {
 		return nil, nil, fmt.Errorf("list: %w", err)
 	}
 	b = bytes.TrimPrefix(b, []byte("\xEF\xBB\xBF")) // spreadsheets write this mark
-	l := &list{folder: filepath.Dir(file), column: map[string]int{}, lines: bytes.Split(b, []byte("\n"))}
+	l := &list{folder: filepath.Dir(file), column: map[string]int{}, lines: bytes.Split(bytes.TrimRight(b, "\r\n"), []byte("\n"))}
 	// Spreadsheets of some countries separate by semicolons.
 	first := string(l.lines[0])
 	l.comma = ','
@@ -261,8 +261,8 @@ func issueBatch(ctx context.Context, e env, is *issuer, f issueFlags) int {
 		}
 		report := b.row(ctx, e, r, fault)
 		b.count(report)
+		bar.clear()
 		if len(report.Faults) > 0 {
-			bar.clear()
 			reportFaults(e.Err, f.batch, report.Faults)
 		}
 		if err := enc.Encode(report); err != nil {

@@ -119,13 +119,28 @@ func TestIssueWithTemplate(t *testing.T) {
 func TestIssueFromPhoto(t *testing.T) {
 	o := newOffice(t)
 	key := o.withTemplateKey(t, "template.key")
-	o.write(t, "photo.jpg", "no picture")
-	_, errs, status := o.issue(t, "refused.png", "--template-key", key, "--photo", o.path("photo.jpg"), "--gatevision", o.path("none"))
-	if status != exitUnable || !strings.Contains(errs, "could not be enrolled") {
-		t.Errorf("status %d: %s", status, errs)
+	program, _ := fakeVision(t, map[string]string{
+		"good": answer("good", invented(1, 0), 1), "poor": strings.Replace(answer("poor", invented(1, 0), 1), `"eye_distance":60`, `"eye_distance":6`, 1), "nobody": noFace,
+	})
+	flags := []string{"--template-key", key, "--gatevision", program, "--manifest", "../../configs/models.yaml"}
+	for photo, status := range map[string]int{"good": exitDone, "poor": exitUnable, "nobody": exitUnable, "missing": exitUnable} {
+		out, errs, got := o.issue(t, photo+".png", append(flags, "--photo", photo)...)
+		if got != status {
+			t.Errorf("%s: status %d: %s%s", photo, got, out, errs)
+		}
+		if _, err := os.Stat(o.path(photo + ".png")); (err == nil) != (status == exitDone) {
+			t.Errorf("%s: a label without its face, or none: %v", photo, err)
+		}
 	}
-	if _, err := os.Stat(o.path("refused.png")); err == nil {
-		t.Error("a label was written without its face")
+	out, errs, status := tool(t, "pass", "verify", "--json", "--trust", o.path("trust"), "--template-key", key, o.path("good.png"))
+	if r := decodeLine[passReport](t, out); status != exitDone || stateOf(r, "template") != checkOK || !strings.HasPrefix(r.Pass.Model, "fr_feature@") {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	o.write(t, "list.csv", listHead+",photo\n"+listRow("A1", "Nguyễn Văn An")+",good\n"+listRow("A2", "Trần Thị Bé")+",nobody\n"+listRow("A3", "Lê Văn Cò")+",\n")
+	out, errs, status = o.batch(t, "labels", flags...)
+	rows, sum := batchLines(t, out)
+	if status != exitNegative || sum != (batchReport{Rows: 3, Issued: 2, Bad: 1}) || rows[1].Faults[0].Field != "photo" || rows[1].Faults[0].Column != 12 {
+		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
 
