@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 )
 
@@ -24,6 +25,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case len(args) > 0 && args[0] == "barcode":
 		err = barcode(ctx, args[1:], stdout, stderr)
 	case len(args) == 1 && args[0] == "barcode-reader":
+		runtime.GOMAXPROCS(1) // one thread, as the peers
 		err = serveReader(stdin, stdout)
 	default:
 		err = errors.New("usage: gatebench barcode [flags]")

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -98,11 +97,10 @@ func (r *reader) read(f frame) (answer, error) {
 	return a, nil
 }
 
-// serveReader is our side of the pipe, one thread as the peers. The budget is
+// serveReader is our side of the pipe. The budget is
 // counted in the CPU time of the process, the collector's with it: what else
 // runs on the machine does not shorten a frame.
 func serveReader(in io.Reader, out io.Writer) error {
-	runtime.GOMAXPROCS(1)
 	from := bufio.NewReaderSize(in, 1<<20)
 	ours := symbol.NewReader(symbol.Clock(cpu))
 	var pix []byte
