@@ -78,11 +78,31 @@ clean-tree: ## nothing changed and nothing new that git does not ignore
 	@changed=$$(git status --porcelain); \
 	if [ -n "$$changed" ]; then printf 'check: the tree is not clean:\n%s\n' "$$changed" >&2; exit 1; fi
 
-bench soak deb:
+bench: setup bench-$(or $(PART),barcode) ## the results beside their peers, into out/bench.json; PART=barcode
+
+# Peers come from Debian and run as processes of their own.
+bench-barcode: bin/.bench/gatebench bin/.bench/zxing bin/.bench/zbar bin/.bench/dmtx
+	@bin/.bench/gatebench barcode
+
+.PHONY: bin/.bench/gatebench bench-peers
+bin/.bench/gatebench:
+	@mkdir -p bin/.bench
+	@CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/gatebench
+
+bench-peers:
+	@.setup/debian libzxing-dev libzbar-dev libdmtx-dev
+	@mkdir -p bin/.bench
+
+bin/.bench/zxing: .bench/barcode/zxing.cpp .bench/barcode/pipe.h | bench-peers
+	@g++ -O2 -std=c++17 -o $@ $< -lZXing
+
+bin/.bench/zbar bin/.bench/dmtx: bin/.bench/%: .bench/barcode/%.c .bench/barcode/pipe.h | bench-peers
+	@gcc -O2 -o $@ $< -l$*
+
+soak deb:
 	@echo "make $@: not there yet. $(later-$@)" >&2
 	@exit 2
 
-later-bench := The benchmarks with their peers come with the work on speed.
 later-soak := The long fault campaigns come with the work on faults.
 later-deb := The Debian package comes with the work on installing.
 

@@ -34,6 +34,7 @@ func checkGate(c *Gate, d *document) {
 	between(d, "policy.capture_timeout", c.Policy.CaptureTimeout, time.Second, time.Minute)
 	between(d, "policy.face_timeout", c.Policy.FaceTimeout, time.Second, 30*time.Second)
 	between(d, "policy.referral_hold", c.Policy.ReferralHold, time.Second, time.Minute)
+	d.oneOf("policy.movements", c.Policy.Movements, "unchecked", "complete")
 }
 
 func checkPlace(p Place, d *document) {

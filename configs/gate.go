@@ -128,6 +128,9 @@ type Policy struct {
 	CaptureTimeout time.Duration `yaml:"capture_timeout"` // 1 s to 60 s
 	FaceTimeout    time.Duration `yaml:"face_timeout"`    // 1 s to 30 s
 	ReferralHold   time.Duration `yaml:"referral_hold"`   // 1 s to 60 s
+	// Movements is complete where every passage of the crossing goes through
+	// this one gate, so that a second exit in a row is referred; else unchecked.
+	Movements string `yaml:"movements"`
 }
 
 // DefaultGate returns what a gate's file need not say. What only the station
@@ -158,6 +161,7 @@ func DefaultGate() Gate {
 		Policy: Policy{
 			CacheMaxAge: 72 * time.Hour, CaptureTimeout: 15 * time.Second,
 			FaceTimeout: 6 * time.Second, ReferralHold: 10 * time.Second,
+			Movements: "unchecked",
 		},
 	}
 }

@@ -21,9 +21,13 @@ type Evidence struct {
 	Journal     bool // takes records
 	CatchingUp  bool // missed suspensions may not be applied yet
 
-	Read    bool // a symbol was read at all
-	Claim   Claim
-	Account Account // looked up for Claim's account
+	DocumentCamera bool // the document camera's worker is up
+	Shown          bool // something lay before the document camera
+	Read           bool // a symbol was read at all
+	Claim          Claim
+	Pass           PassState // looked up for the claim's pass number
+	Account        Account   // looked up for the claim's account
+	Organisation   Account   // looked up for the organisation acted for, if any
 
 	FaceCamera bool // the face camera's worker is up
 	Faces      FaceCount
@@ -39,6 +43,7 @@ type FaceCount struct {
 type Verdict struct {
 	Outcome reason.Outcome // Admitted, Referred or Refused
 	Reasons []reason.Reason
+	Notices []Notice // only with Admitted
 }
 
 // Admit reports whether the verdict opens the gate.
@@ -61,17 +66,37 @@ func Decide(e Evidence, p Policy) Verdict {
 	add(e.CatchingUp, reason.ModeCatchingUp)
 	switch {
 	case !e.Read:
-		add(true, reason.PassUnreadable)
+		add(true, noPass(e))
 	case e.Claim.Fault != 0:
 		// Nothing an unverified seal says is believed, so nothing is looked
 		// up for it and no face is compared.
 		add(true, e.Claim.Fault)
 	default:
 		decidePass(e, p, add)
+		decideStamp(e, p, add)
+		decideMovement(e, p, add)
+		decideOrganisation(e, add)
 		decideAccount(e, p, add)
 		decideFace(e, p, add)
 	}
-	return Verdict{Outcome: outcome(set, e.Match.Similarity), Reasons: set}
+	v := Verdict{Outcome: outcome(set, e.Match.Similarity), Reasons: set}
+	if v.Admit() && stampLeft(e, p) < p.PassTypes[e.Claim.Pass.Type].StampSoon {
+		v.Notices = append(v.Notices, NoticeStampSoon)
+	}
+	return v
+}
+
+// noPass names why there is nothing to judge. Nobody is said to have shown an
+// unreadable pass who showed none: that is a capture that ran out of time.
+func noPass(e Evidence) reason.Reason {
+	switch {
+	case !e.DocumentCamera:
+		return reason.DeviceFault
+	case e.Shown:
+		return reason.PassUnreadable
+	default:
+		return reason.CaptureTimeout
+	}
 }
 
 // outcome is what the reasons lead to. A face between the thresholds is a
@@ -92,6 +117,8 @@ func decidePass(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	pass := e.Claim.Pass
 	_, accepted := p.PassTypes[pass.Type]
 	add(!accepted, reason.PassType)
+	add(e.Pass.Revoked, reason.PassRevoked)
+	add(e.Pass.Unusable, reason.CacheStale)
 	add(!slices.Contains(pass.Crossings, p.Crossing), reason.PassCrossing)
 	add(p.Direction == DirectionNone || !slices.Contains(pass.Directions, p.Direction), reason.PassDirection)
 	switch e.Clock {
@@ -110,6 +137,75 @@ func decidePass(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	}
 }
 
+// forever is more than any stamp has left.
+const forever = 1<<63 - 1
+
+// stampLeft is how long the newest verification stamp still lasts, negative
+// when it is over. A stamp is a count of days and no proof of anything, so
+// plausible time is good enough for it; bad time knows only that the floor has
+// passed.
+func stampLeft(e Evidence, p Policy) time.Duration {
+	rule := p.PassTypes[e.Claim.Pass.Type]
+	if rule.StampEvery <= 0 {
+		return forever
+	}
+	now := e.Floor
+	if e.Clock != ClockBad && e.Now.After(now) {
+		now = e.Now
+	}
+	start := e.Pass.Stamped
+	if start.IsZero() {
+		start = e.Claim.Pass.ValidFrom
+	}
+	return start.Add(rule.StampEvery).Sub(now)
+}
+
+func decideStamp(e Evidence, p Policy, add func(bool, reason.Reason)) {
+	add(stampLeft(e, p) < 0, reason.PassStampDue)
+}
+
+// decideMovement holds the pass to its last movement: entry follows exit and
+// exit follows entry. The same way again within minutes is a pass handed back
+// over the barrier, whatever else is known; later it is a broken sequence only
+// if nothing can have happened in between unseen.
+func decideMovement(e Evidence, p Policy, add func(bool, reason.Reason)) {
+	last := e.Pass.Last
+	if !last.Known || last.Direction != p.Direction {
+		return
+	}
+	switch {
+	case last.Ago.Abs() < p.Passback:
+		add(true, reason.Passback)
+	case last.Complete:
+		add(true, reason.MovementSequence)
+	default:
+		add(true, reason.MovementUnchecked)
+	}
+}
+
+// decideOrganisation holds a person acting for an organisation to both
+// accounts: his own must be one of that organisation, or be the organisation's
+// itself, and the organisation's must be an active one. What is not known so
+// is an account that the cache does not have.
+func decideOrganisation(e Evidence, add func(bool, reason.Reason)) {
+	id := e.Claim.Pass.Organisation
+	if id == "" {
+		return
+	}
+	own := e.Claim.Pass.Account == id
+	add(!own && e.Account.Organisation != id, reason.AccountUnknown)
+	add(!e.Organisation.IsOrganisation, reason.AccountUnknown)
+	switch e.Organisation.Status {
+	case AccountActive:
+	case AccountSuspended:
+		add(true, reason.AccountSuspended)
+	case AccountCancelled:
+		add(true, reason.AccountCancelled)
+	default:
+		add(true, reason.AccountUnknown)
+	}
+}
+
 func decideAccount(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	a := e.Account
 	age := e.Now.Sub(a.Issued)
@@ -118,8 +214,8 @@ func decideAccount(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	add(a.Unusable || a.Issued.IsZero() || age > p.CacheMaxAge || age < -time.Minute, reason.CacheStale)
 	switch a.Status {
 	case AccountActive:
-		need, accepted := p.PassTypes[e.Claim.Pass.Type]
-		add(accepted && a.Level < need, reason.AccountLevel)
+		rule, accepted := p.PassTypes[e.Claim.Pass.Type]
+		add(accepted && a.Level < rule.Level, reason.AccountLevel)
 	case AccountSuspended:
 		add(true, reason.AccountSuspended)
 	case AccountCancelled:

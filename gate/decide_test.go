@@ -14,7 +14,8 @@ func goodEvidence() Evidence {
 		Now: now, Clock: ClockSynced, Floor: now, Mode: ModeNormal, Emergency: Off, Obstruction: Off,
 		Turnstile: true, Journal: true, Read: true, Claim: Claim{Pass: goodPass()},
 		Account:    Account{Status: AccountActive, Level: 2, Reference: []byte{1}, Issued: now},
-		FaceCamera: true, Match: Match{Similarity: Same, Liveness: LiveYes}, Faces: FaceCount{Frames: 3, Usable: 3},
+		Pass:       PassState{Stamped: now.Add(-24 * time.Hour)},
+		FaceCamera: true, DocumentCamera: true, Match: Match{Similarity: Same, Liveness: LiveYes}, Faces: FaceCount{Frames: 3, Usable: 3},
 	}
 }
 
@@ -34,7 +35,9 @@ func TestDecide(t *testing.T) {
 		{"turnstile", func(e *Evidence, _ *Policy) { e.Turnstile = false }, reason.Referred, one(reason.DeviceFault)},
 		{"journal", func(e *Evidence, _ *Policy) { e.Journal = false }, reason.Referred, one(reason.JournalFault)},
 		{"catching up", func(e *Evidence, _ *Policy) { e.CatchingUp = true }, reason.Referred, one(reason.ModeCatchingUp)},
-		{"nothing read", func(e *Evidence, _ *Policy) { e.Read = false }, reason.Referred, one(reason.PassUnreadable)},
+		{"nothing read of what was shown", func(e *Evidence, _ *Policy) { e.Read, e.Shown = false, true }, reason.Referred, one(reason.PassUnreadable)},
+		{"nothing shown", func(e *Evidence, _ *Policy) { e.Read = false }, reason.Referred, one(reason.CaptureTimeout)},
+		{"document camera lost", func(e *Evidence, _ *Policy) { e.Read, e.DocumentCamera = false, false }, reason.Referred, one(reason.DeviceFault)},
 		{"forged says nothing else", func(e *Evidence, _ *Policy) {
 			e.Claim = Claim{Fault: reason.PassSignature}
 			e.Account = Account{}
@@ -42,10 +45,13 @@ func TestDecide(t *testing.T) {
 		{"type", func(e *Evidence, _ *Policy) { e.Claim.Pass.Type = "port_permit" }, reason.Referred, one(reason.PassType)},
 		{"crossing", func(e *Evidence, _ *Policy) { e.Claim.Pass.Crossings = []string{"X"} }, reason.Refused, one(reason.PassCrossing)},
 		{"direction", func(e *Evidence, _ *Policy) { e.Claim.Pass.Directions = []Direction{DirEntry} }, reason.Refused, one(reason.PassDirection)},
-		{"expired at the first moment after", func(e *Evidence, _ *Policy) { e.Now = e.Claim.Pass.ValidTo; e.Account.Issued = e.Now }, reason.Refused, one(reason.PassExpired)},
+		{"expired at the first moment after", func(e *Evidence, _ *Policy) {
+			e.Now = e.Claim.Pass.ValidTo
+			e.Account.Issued, e.Pass.Stamped = e.Now, e.Now
+		}, reason.Refused, one(reason.PassExpired)},
 		{"valid at the last moment", func(e *Evidence, _ *Policy) {
 			e.Now = e.Claim.Pass.ValidTo.Add(-1)
-			e.Account.Issued = e.Now
+			e.Account.Issued, e.Pass.Stamped = e.Now, e.Now
 		}, reason.Admitted, nil},
 		{"not yet", func(e *Evidence, _ *Policy) { e.Claim.Pass.ValidFrom = e.Now.Add(1) }, reason.Refused, one(reason.PassNotYetValid)},
 		{"plausible clock, far from expiry", func(e *Evidence, _ *Policy) { e.Clock = ClockPlausible }, reason.Admitted, nil},
@@ -82,6 +88,127 @@ func TestDecide(t *testing.T) {
 			e, p := goodEvidence(), goodPolicy()
 			c.change(&e, &p)
 			got := Decide(e, p)
+			if got.Outcome != c.want || !slices.Equal(got.Reasons, c.why) {
+				t.Fatalf("%v %v, want %v %v", got.Outcome, got.Reasons, c.want, c.why)
+			}
+		})
+	}
+}
+
+const day = 24 * time.Hour
+
+func TestDecideOnAPassByItsNumber(t *testing.T) {
+	one := func(r ...reason.Reason) []reason.Reason { return r }
+	soon := []Notice{NoticeStampSoon}
+	stamped := func(ago time.Duration) func(*Evidence, *Policy) {
+		return func(e *Evidence, _ *Policy) { e.Pass.Stamped = e.Now.Add(-ago) }
+	}
+	last := func(m Movement) func(*Evidence, *Policy) {
+		return func(e *Evidence, _ *Policy) { m.Known = true; e.Pass.Last = m }
+	}
+	cases := []struct {
+		name   string
+		change func(e *Evidence, p *Policy)
+		want   reason.Outcome
+		why    []reason.Reason
+		notice []Notice
+	}{
+		{"revoked", func(e *Evidence, _ *Policy) { e.Pass.Revoked = true }, reason.Refused, one(reason.PassRevoked), nil},
+		{"revoked and suspended at once", func(e *Evidence, _ *Policy) {
+			e.Pass.Revoked, e.Account.Status = true, AccountSuspended
+		}, reason.Refused, one(reason.PassRevoked, reason.AccountSuspended), nil},
+		{"number cannot be looked up", func(e *Evidence, _ *Policy) { e.Pass = PassState{Unusable: true, Stamped: e.Now} }, reason.Referred, one(reason.CacheStale), nil},
+
+		{"stamp of today", stamped(0), reason.Admitted, nil, nil},
+		{"two days left", stamped(8 * day), reason.Admitted, nil, nil},
+		{"less than two days left", stamped(8*day + 1), reason.Admitted, nil, soon},
+		{"stamp at its limit", stamped(10 * day), reason.Admitted, nil, soon},
+		{"stamp past its limit", stamped(10*day + 1), reason.Referred, one(reason.PassStampDue), nil},
+		{"no stamp, issued today", func(e *Evidence, _ *Policy) { e.Pass.Stamped, e.Claim.Pass.ValidFrom = time.Time{}, e.Now }, reason.Admitted, nil, nil},
+		{"no stamp, issued nine days ago", func(e *Evidence, _ *Policy) {
+			e.Pass.Stamped, e.Claim.Pass.ValidFrom = time.Time{}, e.Now.Add(-9*day)
+		}, reason.Admitted, nil, soon},
+		{"no stamp, issued long ago", func(e *Evidence, _ *Policy) { e.Pass.Stamped = time.Time{} }, reason.Referred, one(reason.PassStampDue), nil},
+		{"soon is said to nobody who is turned away", func(e *Evidence, _ *Policy) {
+			e.Pass.Stamped, e.Account.Level = e.Now.Add(-9*day), 1
+		}, reason.Referred, one(reason.AccountLevel), nil},
+		{"a type that needs no stamp", func(e *Evidence, p *Policy) {
+			e.Claim.Pass.Type, e.Pass.Stamped = "port_permit", time.Time{}
+			p.PassTypes["port_permit"] = PassRule{Level: 2}
+		}, reason.Admitted, nil, nil},
+		{"plausible time judges a stamp", func(e *Evidence, p *Policy) {
+			e.Clock = ClockPlausible
+			stamped(9*day)(e, p)
+		}, reason.Admitted, nil, soon},
+		{"plausible time finds it due", func(e *Evidence, p *Policy) {
+			e.Clock = ClockPlausible
+			stamped(11*day)(e, p)
+		}, reason.Referred, one(reason.PassStampDue), nil},
+		{"bad time knows only what the floor has passed", func(e *Evidence, p *Policy) {
+			e.Clock, e.Floor = ClockBad, e.Now.Add(-5*day)
+			stamped(11*day)(e, p)
+		}, reason.Referred, one(reason.ClockUntrusted), nil},
+		{"bad time, due for certain", func(e *Evidence, p *Policy) {
+			e.Clock = ClockBad
+			stamped(11*day)(e, p)
+		}, reason.Referred, one(reason.PassStampDue, reason.ClockUntrusted), nil},
+
+		{"entry before", last(Movement{Direction: DirEntry}), reason.Admitted, nil, nil},
+		{"out again at once", last(Movement{Direction: DirExit, Ago: time.Second}), reason.Referred, one(reason.Passback), nil},
+		{"out again at once, all known", last(Movement{Direction: DirExit, Complete: true}), reason.Referred, one(reason.Passback), nil},
+		{"a movement from the future", last(Movement{Direction: DirExit, Ago: -time.Minute}), reason.Referred, one(reason.Passback), nil},
+		{"last moment of passback", last(Movement{Direction: DirExit, Ago: 10*time.Minute - 1}), reason.Referred, one(reason.Passback), nil},
+		{"out twice, others' movements unknown", last(Movement{Direction: DirExit, Ago: 10 * time.Minute}), reason.Admitted, one(reason.MovementUnchecked), nil},
+		{"out twice, all known", last(Movement{Direction: DirExit, Ago: 10 * time.Minute, Complete: true}), reason.Referred, one(reason.MovementSequence), nil},
+		{"passback not in force", func(e *Evidence, p *Policy) {
+			p.Passback = 0
+			last(Movement{Direction: DirExit})(e, p)
+		}, reason.Admitted, one(reason.MovementUnchecked), nil},
+		{"passed back to another person", func(e *Evidence, p *Policy) {
+			e.Match.Similarity = Different
+			last(Movement{Direction: DirExit})(e, p)
+		}, reason.Refused, one(reason.Passback, reason.FaceMismatch), nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			e, p := goodEvidence(), goodPolicy()
+			c.change(&e, &p)
+			got := Decide(e, p)
+			if got.Outcome != c.want || !slices.Equal(got.Reasons, c.why) || !slices.Equal(got.Notices, c.notice) {
+				t.Fatalf("%v %v %v, want %v %v %v", got.Outcome, got.Reasons, got.Notices, c.want, c.why, c.notice)
+			}
+		})
+	}
+}
+
+func TestDecideOnAPersonActingForAnOrganisation(t *testing.T) {
+	one := func(r ...reason.Reason) []reason.Reason { return r }
+	cases := []struct {
+		name   string
+		change func(e *Evidence)
+		want   reason.Outcome
+		why    []reason.Reason
+	}{
+		{"of the organisation", func(*Evidence) {}, reason.Admitted, nil},
+		{"with the organisation's own account", func(e *Evidence) {
+			e.Claim.Pass.Account = "o1"
+			e.Account.Organisation, e.Account.IsOrganisation = "", true
+		}, reason.Admitted, nil},
+		{"of another", func(e *Evidence) { e.Account.Organisation = "o2" }, reason.Referred, one(reason.AccountUnknown)},
+		{"of none", func(e *Evidence) { e.Account.Organisation = "" }, reason.Referred, one(reason.AccountUnknown)},
+		{"organisation not known", func(e *Evidence) { e.Organisation = Account{} }, reason.Referred, one(reason.AccountUnknown)},
+		{"organisation is a person", func(e *Evidence) { e.Organisation.IsOrganisation = false }, reason.Referred, one(reason.AccountUnknown)},
+		{"organisation suspended", func(e *Evidence) { e.Organisation.Status = AccountSuspended }, reason.Refused, one(reason.AccountSuspended)},
+		{"organisation cancelled", func(e *Evidence) { e.Organisation.Status = AccountCancelled }, reason.Refused, one(reason.AccountCancelled)},
+		{"nobody to act for", func(e *Evidence) { e.Claim.Pass.Organisation, e.Organisation = "", Account{} }, reason.Admitted, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			e := goodEvidence()
+			e.Claim.Pass.Organisation, e.Account.Organisation = "o1", "o1"
+			e.Organisation = Account{Status: AccountActive, IsOrganisation: true}
+			c.change(&e)
+			got := Decide(e, goodPolicy())
 			if got.Outcome != c.want || !slices.Equal(got.Reasons, c.why) {
 				t.Fatalf("%v %v, want %v %v", got.Outcome, got.Reasons, c.want, c.why)
 			}

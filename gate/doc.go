@@ -9,6 +9,9 @@
 //   - The account is looked up again at the last moment before the grant; a
 //     change that arrives before the grant withholds it, one that arrives
 //     before the passage has started revokes it.
+//   - A pass is judged by its signed number: a revocation bites like a
+//     suspension, a completed passage counts against the next one at once and
+//     is told to the Register before the lane is ready again.
 //   - One grant is in flight at most, it is never sent twice, it dies after
 //     its time, and it is closed by a sensor, never by the command.
 //   - Every state has a time limit, and every input is defined in every state

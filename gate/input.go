@@ -48,6 +48,12 @@ func Symbol(at int64, session uint32, frameAt int64, payload []byte) Input {
 	return Input{kind: inSymbol, At: at, session: session, frameAt: frameAt, payload: payload}
 }
 
+// DocumentSeen tells that something lay before the document camera, whether or
+// not a code on it can be read.
+func DocumentSeen(at int64, session uint32) Input {
+	return Input{kind: inDocument, At: at, session: session}
+}
+
 // FaceSeen is an analysed frame of the face camera.
 func FaceSeen(at int64, session uint32, f Face) Input {
 	return Input{kind: inFace, At: at, session: session, face: f}

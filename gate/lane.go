@@ -17,6 +17,7 @@ type Options struct {
 
 	Passes    Passes
 	Accounts  Accounts
+	Register  Register
 	Matcher   Matcher
 	Recorder  Recorder
 	Turnstile Turnstile
@@ -36,7 +37,7 @@ type Options struct {
 func (o *Options) check() error {
 	var errs []error
 	for name, missing := range map[string]bool{
-		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Matcher": o.Matcher == nil,
+		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Register": o.Register == nil, "Matcher": o.Matcher == nil,
 		"Recorder": o.Recorder == nil, "Turnstile": o.Turnstile == nil, "Eyes": o.Eyes == nil,
 		"Screen": o.Screen == nil, "Clock": o.Clock == nil, "Mono": o.Mono == nil,
 	} {

@@ -40,6 +40,7 @@ type transaction struct {
 	session uint32
 	begun   int64
 	steps   map[string]int64
+	shown   bool
 	read    bool
 	claim   Claim
 	symbols [][]byte
@@ -198,7 +199,7 @@ func (m *machine) show(finished bool) {
 	v := View{State: m.state, Mode: m.mode, Cause: m.cause, Since: m.since, Finished: finished}
 	if t := m.tx; t != nil {
 		v.Tx, v.Steps, v.Granted = t.id, maps.Clone(t.steps), t.granted
-		v.Outcome, v.Reasons = t.verdict.Outcome, t.verdict.Reasons
+		v.Outcome, v.Reasons, v.Notices = t.verdict.Outcome, t.verdict.Reasons, t.verdict.Notices
 		v.Hint = t.hint
 	}
 	m.o.Screen.Show(v)
@@ -231,12 +232,16 @@ func (m *machine) evidence(final bool) Evidence {
 		Now: now, Clock: trust, Floor: floor,
 		Mode: m.mode, Emergency: m.emergency, Obstruction: m.obstruction,
 		Turnstile: m.turnstile, Journal: m.journal, CatchingUp: m.o.Accounts.CatchingUp(),
-		FaceCamera: m.faceCam,
+		FaceCamera: m.faceCam, DocumentCamera: m.docCam,
 	}
 	t := m.tx
-	e.Read, e.Claim, e.Faces = t.read, t.claim, t.count
+	e.Shown, e.Read, e.Claim, e.Faces = t.shown, t.read, t.claim, t.count
 	if t.read && t.claim.Fault == 0 {
 		t.account = m.o.Accounts.Look(t.claim.Pass.Account)
+		e.Pass = m.o.Register.Pass(t.claim.Pass.Number)
+		if id := t.claim.Pass.Organisation; id != "" {
+			e.Organisation = m.o.Accounts.Look(id)
+		}
 		if len(t.account.Reference) > 0 {
 			t.match = m.o.Matcher.Match(t.faces, t.account.Model, t.account.Reference, final)
 		}
@@ -260,6 +265,11 @@ func (m *machine) decided(e Evidence) bool {
 func (m *machine) decide(e Evidence, at int64) State {
 	t := m.tx
 	t.verdict = Decide(e, m.o.Policy)
+	for _, r := range t.verdict.Reasons {
+		if r.Effect() == reason.Mark {
+			t.marks = reason.Add(t.marks, r) // stays, whatever comes of it
+		}
+	}
 	t.step(StepVerdict, at)
 	m.o.Eyes.Stop()
 	m.record(Entry{Tx: t.id, Kind: EntryDecision, At: at, Public: m.public(t.verdict.Outcome, t.verdict.Reasons), Personal: personal(t.claim)})
@@ -271,6 +281,9 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	p := Public{
 		Outcome: o, Reasons: reasons, Steps: maps.Clone(t.steps), Granted: t.granted,
 		Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
+	}
+	if o == reason.Admitted {
+		p.Notices = t.verdict.Notices
 	}
 	if p.Reasons == nil {
 		p.Reasons = []reason.Reason{}
@@ -296,8 +309,11 @@ func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool
 	for _, r := range t.marks {
 		reasons = reason.Add(reasons, r)
 	}
-	t.verdict = Verdict{Outcome: o, Reasons: reasons}
 	p := m.public(o, reasons)
+	t.verdict = Verdict{Outcome: o, Reasons: reasons, Notices: p.Notices}
+	if t.granted && o == reason.Failed {
+		m.o.Register.Unsure(t.claim.Pass.Number)
+	}
 	p.Revoked = revoked
 	e := Entry{Tx: t.id, Kind: EntryOutcome, At: at, Public: p}
 	if _, decided := t.steps[StepVerdict]; !decided {

@@ -114,10 +114,132 @@ func TestUnreadablePassIsReferredWhenTheReadingIsOver(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(2)
+	r.give(DocumentSeen(0, r.m.session))
 	r.late()
 	r.flushAll()
 	r.want(t, ReferredAway)
 	r.wantEnd(t, reason.Referred, reason.PassUnreadable)
+}
+
+func TestWhoShowsNothingShowsNoUnreadablePass(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(2)
+	r.give(DocumentSeen(0, r.m.session+1)) // of another traveller
+	r.late()
+	r.flushAll()
+	r.wantEnd(t, reason.Referred, reason.CaptureTimeout)
+}
+
+func (r *rig) show(t helper) {
+	t.Helper()
+	r.give(Presence(0, Off), Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.flushAll()
+}
+
+func TestPassIsNotGoodTwiceInARow(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.show(t)
+	r.give(PassageStarted(0, r.m.tx.id), PassageCompleted(0, r.m.tx.id))
+	r.flushAll()
+	r.wantEnd(t, reason.Admitted)
+	r.show(t)
+	r.wantEnd(t, reason.Referred, reason.Passback)
+	if len(r.grants) != 1 || len(r.unsure) != 0 {
+		t.Fatalf("grants %v, unsure %v", r.grants, r.unsure)
+	}
+}
+
+func TestUnusedGrantIsNoMovement(t *testing.T) {
+	r := newRig(t)
+	r.granted(t)
+	r.late()
+	r.wantEnd(t, reason.Abandoned, reason.PassageUnused)
+	if r.passes["P1"].Last.Known {
+		t.Fatal("a passage that did not happen is a movement")
+	}
+}
+
+func TestPassageNobodyKnowsTheEndOf(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	r.give(PassageStarted(0, id))
+	r.late()
+	r.wantEnd(t, reason.Failed, reason.Obstruction)
+	if len(r.unsure) != 1 || r.passes["P1"].Last.Known {
+		t.Fatalf("unsure %v, last %+v", r.unsure, r.passes["P1"].Last)
+	}
+}
+
+func TestMarkStaysInTheOutcome(t *testing.T) {
+	r := newRig(t)
+	p := r.passes["P1"]
+	p.Last = Movement{Known: true, Direction: DirExit, Ago: time.Hour}
+	r.passes["P1"] = p
+	id := r.granted(t)
+	r.give(PassageStarted(0, id), PassageCompleted(0, id))
+	r.wantEnd(t, reason.Admitted, reason.MovementUnchecked)
+}
+
+func TestNoticeIsShownAndRecorded(t *testing.T) {
+	r := newRig(t)
+	r.passes["P1"] = PassState{Stamped: r.wall.Add(-9 * day)}
+	id := r.granted(t)
+	if v := r.views[len(r.views)-1]; len(v.Notices) != 1 {
+		t.Fatalf("not shown while the gate is open: %+v", v)
+	}
+	r.give(PassageStarted(0, id), PassageCompleted(0, id))
+	r.wantEnd(t, reason.Admitted)
+	if v := r.last(t); len(v.Notices) != 1 || v.Notices[0] != NoticeStampSoon {
+		t.Fatalf("notices %v", v.Notices)
+	}
+	for _, e := range r.entries {
+		if len(e.Public.Notices) != 1 {
+			t.Errorf("record %s has notices %v", e.Kind, e.Public.Notices)
+		}
+	}
+}
+
+func TestRevocationOfThePassWithholdsAndRevokes(t *testing.T) {
+	revoke := func(r *rig) { r.passes["P1"] = PassState{Revoked: true, Stamped: r.wall} }
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	revoke(r)
+	r.flush(nil)
+	r.wantEnd(t, reason.Refused, reason.PassRevoked)
+	if len(r.grants) != 0 {
+		t.Fatal("the gate was granted")
+	}
+	r = newRig(t)
+	r.granted(t)
+	revoke(r)
+	r.give(AccountChanged(0, "")) // a change of a pass names no account
+	r.wantEnd(t, reason.Refused, reason.PassRevoked)
+	if len(r.revoked) != 1 {
+		t.Fatalf("revoked %v", r.revoked)
+	}
+}
+
+func TestSuspensionOfTheOrganisationRevokes(t *testing.T) {
+	r := newRig(t)
+	p := goodPass()
+	p.Organisation = "o1"
+	r.claims["good"] = Claim{Pass: p}
+	a := r.account["a1"]
+	a.Organisation = "o1"
+	r.account["a1"] = a
+	r.account["o1"] = Account{Status: AccountActive, IsOrganisation: true, Issued: r.wall}
+	r.granted(t)
+	r.account["o1"] = Account{Status: AccountSuspended, IsOrganisation: true, Issued: r.wall}
+	r.give(AccountChanged(0, "o1"))
+	r.wantEnd(t, reason.Refused, reason.AccountSuspended)
 }
 
 func TestForeignCodeDoesNotEndTheReading(t *testing.T) {

@@ -239,6 +239,14 @@ func keepFace(m *machine, in Input) State {
 	return m.state
 }
 
+// documentShown notes what tells a pass that cannot be read from none.
+func documentShown(m *machine, in Input) State {
+	if in.session == m.tx.session {
+		m.tx.shown = true
+	}
+	return m.state
+}
+
 func matchFace(m *machine, in Input) State {
 	if in.session != m.tx.session {
 		return m.state
@@ -330,7 +338,7 @@ func (m *machine) withdraw(o reason.Outcome, set []reason.Reason, at int64) Stat
 
 func recheckGrant(m *machine, in Input) State {
 	t := m.tx
-	if in.account != "" && in.account != t.claim.Pass.Account {
+	if in.account != "" && in.account != t.claim.Pass.Account && in.account != t.claim.Pass.Organisation {
 		return m.state
 	}
 	e := m.evidence(true)
@@ -372,6 +380,7 @@ func passageCompleted(m *machine, in Input) State {
 	}
 	m.tx.step(StepPassageStarted, in.At)
 	m.tx.step(StepPassageCompleted, in.At)
+	m.o.Register.Moved(m.tx.claim.Pass.Number, m.o.Policy.Direction, in.At)
 	m.finish(reason.Admitted, nil, false, in.At)
 	return Clearing
 }

@@ -23,6 +23,18 @@ type Accounts interface {
 	CatchingUp() bool
 }
 
+// Register answers from the local cache what is known of a pass by its signed
+// number, and remembers what became of it.
+type Register interface {
+	Pass(number string) PassState
+	// Moved notes a completed passage; Pass answers with it from then on, and
+	// it survives a restart.
+	Moved(number string, d Direction, at int64)
+	// Unsure notes that nobody knows whether the person with this pass went
+	// through: what was known of its last movement is worth nothing.
+	Unsure(number string)
+}
+
 // Matcher compares the faces of one transaction with one reference.
 type Matcher interface {
 	// Match says what the faces so far give; final asks for the verdict on
@@ -83,6 +95,7 @@ type Entry struct {
 type Public struct {
 	Outcome   reason.Outcome   `json:"outcome,omitempty"`
 	Reasons   []reason.Reason  `json:"reasons"`
+	Notices   []Notice         `json:"notices,omitempty"` // told to an admitted traveller
 	Direction string           `json:"direction,omitempty"`
 	Mode      string           `json:"mode,omitempty"`
 	State     string           `json:"state,omitempty"`
@@ -116,6 +129,7 @@ type View struct {
 	Tx      TxID // zero outside a transaction
 	Outcome reason.Outcome
 	Reasons []reason.Reason
+	Notices []Notice
 	Steps   map[string]int64 // microseconds since presence
 	Granted bool
 	// Finished marks the one view that closes its transaction.

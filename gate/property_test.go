@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +40,10 @@ func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
 					t.Fatalf("granted in spite of a bar: %+v", r.m)
 				case r.account["a1"].Status != AccountActive:
 					t.Fatal("granted to an account that is not active")
+				case r.passes["P1"].Revoked:
+					t.Fatal("granted on a revoked pass")
+				case r.passes["P1"].Last.Known && r.passes["P1"].Last.Ago < r.m.o.Policy.Passback:
+					t.Fatal("granted twice on one pass within the time of passback")
 				}
 			}
 			if s := r.m.state; (s == Reading || s == Matching || s == Deciding || s == Granted || s == Passing) != (r.m.tx != nil) {
@@ -53,6 +58,56 @@ func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
 	if grants == 0 {
 		t.Error("no run came as far as a grant: the rules above were never put to the test")
 	}
+}
+
+// TestWhatTakesARightAwayNeverAdmits puts one bar on random good evidence: it
+// must name itself and keep the gate shut, whatever else there is.
+func TestWhatTakesARightAwayNeverAdmits(t *testing.T) {
+	bars := map[reason.Reason]func(t *rapid.T, e *Evidence, p *Policy){
+		reason.PassRevoked: func(_ *rapid.T, e *Evidence, _ *Policy) { e.Pass.Revoked = true },
+		reason.PassStampDue: func(t *rapid.T, e *Evidence, _ *Policy) {
+			e.Pass.Stamped = e.Now.Add(-10*day - time.Duration(rapid.Int64Range(1, int64(400*day)).Draw(t, "late")))
+		},
+		reason.Passback: func(t *rapid.T, e *Evidence, p *Policy) {
+			e.Pass.Last = Movement{Known: true, Direction: p.Direction, Ago: time.Duration(rapid.Int64Range(0, int64(p.Passback)-1).Draw(t, "ago"))}
+		},
+		reason.MovementSequence: func(t *rapid.T, e *Evidence, p *Policy) {
+			e.Pass.Last = Movement{Known: true, Direction: p.Direction, Complete: true, Ago: p.Passback + time.Duration(rapid.Int64Range(0, int64(90*day)).Draw(t, "ago"))}
+		},
+		reason.PassCrossing:  func(_ *rapid.T, e *Evidence, _ *Policy) { e.Claim.Pass.Crossings = []string{"LCI1", "MCI1"} },
+		reason.PassDirection: func(_ *rapid.T, e *Evidence, _ *Policy) { e.Claim.Pass.Directions = []Direction{DirEntry} },
+		reason.AccountUnknown: func(t *rapid.T, e *Evidence, _ *Policy) {
+			e.Claim.Pass.Organisation = rapid.StringMatching("[A-Z0-9]{1,24}").Draw(t, "organisation")
+		},
+	}
+	all := make([]reason.Reason, 0, len(bars))
+	for _, r := range reason.Reasons() {
+		if bars[r] != nil {
+			all = append(all, r)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		e, p := goodEvidence(), goodPolicy()
+		e.Pass.Stamped = e.Now.Add(-time.Duration(rapid.Int64Range(0, int64(10*day)).Draw(t, "stamped")))
+		if v := Decide(e, p); !v.Admit() || len(v.Reasons) != 0 {
+			t.Fatalf("good evidence: %v", v)
+		}
+		want := rapid.SliceOfNDistinct(rapid.SampledFrom(all), 1, 3, rapid.ID).Draw(t, "bars")
+		for _, r := range want {
+			bars[r](t, &e, &p)
+		}
+		v := Decide(e, p)
+		if v.Admit() || len(v.Notices) != 0 {
+			t.Fatalf("admitted in spite of %v: %v", want, v)
+		}
+		for _, r := range want {
+			other := r == reason.Passback && slices.Contains(v.Reasons, reason.MovementSequence) ||
+				r == reason.MovementSequence && slices.Contains(v.Reasons, reason.Passback)
+			if !slices.Contains(v.Reasons, r) && !other { // both are of one movement
+				t.Fatalf("%v is not named: %v", r, v)
+			}
+		}
+	})
 }
 
 func act(t *rapid.T, r *rig) {
@@ -107,6 +162,18 @@ func act(t *rapid.T, r *rig) {
 			r.account["a1"] = a
 			r.give(AccountChanged(0, "a1"))
 		},
+		func() {
+			p := r.passes["P1"]
+			p.Revoked = rapid.IntRange(0, 3).Draw(t, "revoked") == 0
+			r.passes["P1"] = p
+			r.give(AccountChanged(0, ""))
+		},
+		func() { // time enough for another movement
+			p := r.passes["P1"]
+			p.Last.Ago = time.Hour
+			r.passes["P1"] = p
+		},
+		func() { r.give(DocumentSeen(0, r.m.session)) },
 		func() {
 			r.give(SetMode(0, rapid.SampledFrom([]Mode{ModeNormal, ModeNormal, ModeClosed, ModeMaintenance}).Draw(t, "mode")))
 		},

@@ -26,6 +26,8 @@ type rig struct {
 	trust   ClockTrust
 	claims  map[string]Claim
 	account map[string]Account
+	passes  map[string]PassState
+	unsure  []string
 	catch   bool
 	match   Match
 
@@ -51,8 +53,10 @@ func goodPass() Pass {
 
 func goodPolicy() Policy {
 	return Policy{
-		Crossing: "HNG1", Direction: DirExit, PassTypes: map[string]int{"border_pass": 2},
-		CacheMaxAge: 72 * time.Hour, ClockMargin: 30 * 24 * time.Hour,
+		Crossing: "HNG1", Direction: DirExit, PassTypes: map[string]PassRule{
+			"border_pass": {Level: 2, StampEvery: 10 * 24 * time.Hour, StampSoon: 2 * 24 * time.Hour},
+		},
+		Passback: 10 * time.Minute, CacheMaxAge: 72 * time.Hour, ClockMargin: 30 * 24 * time.Hour,
 	}
 }
 
@@ -65,9 +69,10 @@ func newRig(t helper) *rig {
 	}
 	r.claims = map[string]Claim{"good": {Pass: goodPass()}, "forged": {Fault: reason.PassSignature}, "url": {Fault: reason.PassFormat}}
 	r.account = map[string]Account{"a1": {Status: AccountActive, Level: 2, Model: "m", Reference: []byte{1}, Issued: r.wall}}
+	r.passes = map[string]PassState{"P1": {Stamped: r.wall.Add(-24 * time.Hour)}}
 	o := Options{
 		Policy: goodPolicy(), Times: DefaultTimes(), Mode: ModeNormal,
-		Passes: r, Accounts: r, Matcher: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
+		Passes: r, Accounts: r, Register: r, Matcher: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
 		Mono: func() int64 { return r.now },
 		NewID: func() TxID {
 			r.ids++
@@ -89,6 +94,14 @@ func (r *rig) Read(p []byte, _ time.Time) Claim {
 }
 func (r *rig) Look(a string) Account { return r.account[a] }
 func (r *rig) CatchingUp() bool      { return r.catch }
+
+func (r *rig) Pass(n string) PassState { return r.passes[n] }
+func (r *rig) Moved(n string, d Direction, _ int64) {
+	p := r.passes[n]
+	p.Last = Movement{Known: true, Direction: d}
+	r.passes[n] = p
+}
+func (r *rig) Unsure(n string) { r.unsure = append(r.unsure, n) }
 
 func (r *rig) Match(faces []Face, _ string, _ []byte, _ bool) Match {
 	if len(faces) < 3 {

@@ -60,6 +60,7 @@ const (
 	inPresence
 	inSymbol
 	inFace
+	inDocument
 	inRecorded
 	inRecordFailed
 	inGrantAccepted
@@ -82,7 +83,7 @@ const (
 )
 
 var inputText = [inputCount]string{
-	"start", "presence", "symbol", "face", "recorded", "record_failed", "grant_accepted", "grant_failed",
+	"start", "presence", "symbol", "face", "document", "recorded", "record_failed", "grant_accepted", "grant_failed",
 	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
 	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "timeout",
 }
@@ -124,7 +125,7 @@ func (s State) limit(t Times) time.Duration {
 // base says nothing but "stay", or handles what must be handled anywhere.
 func newTable() [stateCount]row {
 	base := row{
-		inStart: stay, inPresence: stay, inSymbol: stay, inFace: stay,
+		inStart: stay, inPresence: stay, inSymbol: stay, inFace: stay, inDocument: stay,
 		inRecorded: stay, inRecordFailed: journalLost,
 		inGrantAccepted: stay, inGrantFailed: stay,
 		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
@@ -149,7 +150,7 @@ func newTable() [stateCount]row {
 		Closed:       idle(map[input]move{inStart: toSelfTest, inMode: openOrStay}),
 		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inTimeout: testOver, inMode: setMode}),
 		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inMode: changeMode}),
-		Reading:      with(map[input]move{inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inEyes: stay, inTimeout: decideUnread, inMode: changeMode, inForced: alarmForced}),
+		Reading:      with(map[input]move{inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inDocument: documentShown, inEyes: stay, inTimeout: decideUnread, inMode: changeMode, inForced: alarmForced}),
 		Matching:     with(map[input]move{inPresence: leftEarly, inSymbol: stay, inFace: matchFace, inAccount: rematch, inEyes: eyesWhileMatching, inTimeout: decideNow}),
 		Deciding:     with(map[input]move{inPresence: stay, inRecorded: carryOut, inRecordFailed: recordFailed, inTimeout: recordFailed, inTurnstile: deviceWhileDeciding}),
 		Granted:      with(map[input]move{inGrantAccepted: moving, inGrantFailed: grantFailed, inPassageStarted: passageStarted, inPassageCompleted: passageCompleted, inPassageTimeout: unused, inAccount: recheckGrant, inTimeout: unused, inRecordFailed: revokeJournalLost, inReverse: wrongWayGranted, inTurnstile: deviceWhileGranted}),

@@ -76,6 +76,28 @@ type Pass struct {
 	ValidTo      time.Time // first moment after it
 }
 
+// Movement is the last use of a pass that this gate knows of.
+type Movement struct {
+	// Known is false where the pass was never used here, or where nobody knows
+	// whether its last use came to a passage.
+	Known     bool
+	Direction Direction
+	Ago       time.Duration // monotonic within one boot of the machine
+	// Complete says that every movement with this pass since then, in any lane
+	// of the crossing, would be known here. Only then does a second exit in a
+	// row mean something.
+	Complete bool
+}
+
+// PassState is what the cache and this gate know of a pass by its number.
+type PassState struct {
+	Revoked bool
+	Stamped time.Time // newest verification stamp; zero: none is known
+	Last    Movement
+	// Unusable says that the cache cannot be relied on at all.
+	Unusable bool
+}
+
 // AccountStatus is the state of an electronic account.
 type AccountStatus uint8
 
@@ -89,10 +111,15 @@ const (
 
 // Account is what the cache knows of an account at one moment.
 type Account struct {
-	Status    AccountStatus
-	Level     int    // 1 or 2
-	Model     string // of Reference
-	Reference []byte // face template, empty where none is enrolled
+	Status AccountStatus
+	Level  int // 1 or 2
+	// Organisation is for whom the account's holder may act, or empty.
+	Organisation string
+	// IsOrganisation tells an organisation's own account, which its lawful
+	// representative or whom that one authorised uses.
+	IsOrganisation bool
+	Model          string // of Reference
+	Reference      []byte // face template, empty where none is enrolled
 	// Issued is when headquarters signed the newest statement that the cache
 	// is complete up to; zero where there is none.
 	Issued time.Time
@@ -185,13 +212,36 @@ func (m Mode) String() string {
 	}
 }
 
+// PassRule is what a type of pass needs.
+type PassRule struct {
+	// Level is the lowest account level that opens the gate by itself.
+	Level int
+	// StampEvery is how long a verification stamp lasts, counted from the stamp
+	// or, where none is known, from the first day of validity; zero: a pass of
+	// this type needs none.
+	StampEvery time.Duration
+	// StampSoon is how long before its end the traveller is told.
+	StampSoon time.Duration
+}
+
+// Notice is something the traveller is told although he is admitted. It is no
+// reason: it changes no decision.
+type Notice string
+
+// The notices.
+const (
+	NoticeStampSoon Notice = "stamp_soon" // his pass needs a new verification stamp soon
+)
+
 // Policy is what rules the decisions of a lane. The zero Policy admits nobody.
 type Policy struct {
 	Crossing  string
 	Direction Direction
-	// PassTypes lists the accepted types of pass and the lowest account level
-	// that opens the gate by itself.
-	PassTypes map[string]int
+	// PassTypes lists the accepted types of pass.
+	PassTypes map[string]PassRule
+	// Passback is how long after a passage the same pass is not good for
+	// another one in the same direction; zero: not at all.
+	Passback time.Duration
 	// CacheMaxAge is how old the newest signed statement of the accounts may
 	// be, 72 h in the rules of the border.
 	CacheMaxAge time.Duration

@@ -100,3 +100,20 @@ func together(p Pass) []error {
 	}
 	return []error{&FieldError{Field: "template", Rule: "present with the model's id and only with it"}}
 }
+
+// FieldInfo is a row of the profile, for those who explain a pass.
+type FieldInfo struct {
+	Tag      byte
+	Name     string // as in docs/pass-profile.md and FieldError
+	Rule     string
+	Optional bool
+}
+
+// Profile lists the fields in the order of their tags.
+func Profile() []FieldInfo {
+	var list []FieldInfo
+	for _, f := range fields() {
+		list = append(list, FieldInfo{f.tag, f.name, f.rule, f.optional})
+	}
+	return list
+}

@@ -54,7 +54,7 @@ func fields() []field {
 		{tagValidity, "validity", "two dates from 1900 on, the second not before the first", false, decodeValidity, encodeValidity},
 		{tagCrossings, "crossings", "1 to 8 different codes of 2 to 8 of A-Z 0-9", false, decodeCrossings, encodeCrossings},
 		{tagDirections, "directions", "exit, entry or both", false, decodeDirections, encodeDirections},
-		{tagModel, "model", "1 to 32 of a-z 0-9 . _ -", true, decodeModel, encodeModel},
+		{tagModel, "model", "1 to 32 of a-z 0-9 . _ - @", true, decodeModel, encodeModel},
 		{tagTemplate, "template", "16 to 240 bytes", true, decodeTemplate, encodeTemplate},
 	}
 }
@@ -239,7 +239,7 @@ func encodeDirections(p Pass) ([]byte, error) {
 
 func isModel(s string) bool {
 	return s != "" && len(s) <= MaxModel && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("._-@", r)
 	})
 }
 

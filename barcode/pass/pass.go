@@ -64,8 +64,8 @@ type Pass struct {
 	Directions         Directions
 
 	// Model and SealedTemplate come together or not at all. Only gates and
-	// issuers can open the template.
-	Model          string // 1 to MaxModel of a-z 0-9 . _ -
+	// issuers can open the template: TemplateKey.Seal, TemplateKeys.Open.
+	Model          string // 1 to MaxModel of a-z 0-9 . _ - @
 	SealedTemplate []byte // MinTemplate to MaxTemplate bytes
 
 	// Unknown lists tags this version does not know. They were signed and

@@ -1,19 +1,19 @@
 package seal
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Parse reads a seal of version 3 or 4. Its error wraps ErrFormat.
+// Parse reads a VDS of version 3 or 4, or the text of an IDB. Its error wraps
+// ErrFormat.
 func Parse(raw []byte) (*Seal, error) {
 	switch {
 	case len(raw) == 0:
 		return nil, formatError("empty")
-	case bytes.HasPrefix(raw, []byte("RDB1")), bytes.HasPrefix(raw, []byte("NDB1")):
-		return nil, ErrIDB
+	case isIDB(raw):
+		return parseIDB(raw)
 	case len(raw) > MaxSize:
 		return nil, formatError("too long")
 	case raw[0] != magic:

@@ -26,20 +26,31 @@ const (
 var (
 	// ErrFormat: the bytes are not a seal this package accepts.
 	ErrFormat = errors.New("not a well-formed seal")
-	// ErrUnsigned: the seal has no signature; it proves nothing.
+	// ErrUnsigned: the seal has no signature; it proves nothing. A VDS without
+	// one is not well-formed, an IDB may be.
 	ErrUnsigned = fmt.Errorf("%w: no signature", ErrFormat)
-	// ErrIDB: the bytes are an ICAO Datastructure for Barcode, which this
-	// version does not read.
-	ErrIDB = fmt.Errorf("%w: IDB is not read in this version", ErrFormat)
 )
 
-// FormatVDS names the only encoding this version reads.
-const FormatVDS = "vds"
+// The encodings of a seal.
+const (
+	FormatVDS = "vds" // bytes
+	FormatIDB = "idb" // text
+)
+
+// FormatOf tells the encoding by how the bytes begin.
+func FormatOf(raw []byte) string {
+	if isIDB(raw) {
+		return FormatIDB
+	}
+	return FormatVDS
+}
 
 // Limits of a seal, in bytes and characters.
 const (
-	MaxSize    = 4096 // more than the largest QR symbol holds
-	MaxCertRef = 40   // hex characters; a certificate serial has at most 20 bytes
+	MaxSize     = 4096      // more than the largest QR symbol holds
+	MaxText     = 5000      // characters of an IDB; the largest QR symbol holds 4296
+	MaxInflated = 16 * 1024 // bytes of a zipped IDB, unzipped
+	MaxCertRef  = 40        // hex characters; a certificate serial has at most 20 bytes
 )
 
 // Tag 0xFF starts the signature; a feature has any other.
@@ -47,7 +58,9 @@ const signatureTag = 0xFF
 
 const magic = 0xDC
 
-// Header is the fixed part of a seal (ICAO Doc 9303-13 §2.3.1).
+// Header is the fixed part of a seal (ICAO Doc 9303-13 §2.3.1). An IDB has
+// only some of it: Country, Signed and CertRef, and those that a document
+// message brings (Seal.Messages).
 type Header struct {
 	// Version is 3 or 4 as the document counts; the version byte is one less.
 	// Zero means 4 when a seal is made.
@@ -58,7 +71,8 @@ type Header struct {
 	// C and CN of his certificate's subject.
 	Signer string
 	// CertRef is the certificate's serial number in upper-case hex; exactly 5
-	// characters in version 3.
+	// characters in version 3. In an IDB it is five bytes of the certificate's
+	// SHA-1 in hex.
 	CertRef string
 	// Issued and Signed are the calendar dates of the document and of the
 	// signature, at 00:00 UTC.
@@ -77,11 +91,17 @@ type Feature struct {
 // Seal is a parsed seal. It is not to be believed before Trust.Verify said so.
 type Seal struct {
 	Header
-	Format    string // FormatVDS
-	Features  []Feature
-	Signature []byte // r and s, each as long as the curve's order
+	Format string // FormatVDS or FormatIDB
+	// Features are those of the message zone. Those of an IDB are its messages,
+	// or the features within them if they are a document of the kind that a
+	// VDS has.
+	Features []Feature
+	// Messages are all messages of an IDB as they stand in it.
+	Messages  []Feature
+	Signature []byte // r and s, each as long as the curve's order; nil if unsigned
 
 	signed []byte // the bytes the signature covers
+	idb    *idbHeader
 }
 
 // Feature returns the value of a tag.

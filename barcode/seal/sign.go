@@ -9,7 +9,7 @@ import (
 )
 
 // ErrKey is returned for a key that may not sign seals here.
-var ErrKey = errors.New("not a P-256, P-384 or P-521 key")
+var ErrKey = errors.New("key is not of a kind that signs seals")
 
 // Sign makes a seal of version 4 and signs it. The result parses back to the
 // same header and features.

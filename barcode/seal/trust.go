@@ -2,7 +2,6 @@ package seal
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -10,7 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // ErrTrust is returned for a trust folder that cannot be read at all.
@@ -27,38 +28,48 @@ type TrustOptions struct {
 	// Pin trusts each certificate as a signer itself. Without it a signer must
 	// chain to a self-signed certificate of an authority in the same folder.
 	Pin bool
+	// AllowP224 admits brainpoolP224r1, which is below the recommended 256 bits.
+	AllowP224 bool
+	// Lists says what a missing or old revocation list means.
+	Lists ListPolicy
+	// ListAge is how long after its issue a list is fresh; zero takes the time
+	// at which the list itself announces the next one.
+	ListAge time.Duration
+}
+
+// TrustFile is a file that is not, or not yet, in the folder.
+type TrustFile struct {
+	Name string
+	Data []byte
 }
 
 type signerKey struct{ signer, ref string }
 
-type signer struct {
-	cert *x509.Certificate
-	key  publicKey
-}
-
-// Trust is a set of signers and the authorities they must come from.
+// Trust is a set of signers, the authorities they must come from and the
+// authorities' revocation lists.
 type Trust struct {
-	pin      bool
-	signers  map[signerKey][]signer
-	anchors  *x509.CertPool
-	between  *x509.CertPool
-	nAnchors int
-	nSigners int
-	warnings []string
+	options     TrustOptions
+	authorities map[string][]issuer // by subject
+	lists       map[string]map[string]*list
+	signers     []*signer
+	byName      map[signerKey][]*signer
+	byIndex     map[[idbReference]byte][]*signer
+	warnings    []string
 }
 
-// LoadTrust reads every file in dir, PEM or DER. A file without a usable
-// certificate is left out and gives a warning, since one foreign or damaged
-// file must not close a gate.
-func LoadTrust(dir string, o TrustOptions) (*Trust, error) {
+// LoadTrust reads every file in dir, PEM or DER, and then more. A file without
+// a usable certificate or revocation list is left out and gives a warning,
+// since one foreign or damaged file must not close a gate.
+func LoadTrust(dir string, o TrustOptions, more ...TrustFile) (*Trust, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load trust: %w: %w", ErrTrust, err)
 	}
-	if len(entries) > MaxTrustFiles {
+	if len(entries)+len(more) > MaxTrustFiles {
 		return nil, fmt.Errorf("load trust: %w: more than %d files", ErrTrust, MaxTrustFiles)
 	}
 	t := newTrust(o)
+	var found findings
 	for _, e := range entries {
 		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
@@ -68,35 +79,70 @@ func LoadTrust(dir string, o TrustOptions) (*Trust, error) {
 			t.warn(e.Name(), err)
 			continue
 		}
-		t.addFile(e.Name(), b)
+		t.read(&found, TrustFile{e.Name(), b})
 	}
+	for _, f := range more {
+		t.read(&found, f)
+	}
+	t.build(found)
 	return t, nil
 }
 
 // NewTrust makes a Trust of certificates already parsed.
 func NewTrust(certs []*x509.Certificate, o TrustOptions) *Trust {
 	t := newTrust(o)
-	for i, c := range certs {
-		if err := t.add(c); err != nil {
-			t.warn(fmt.Sprintf("certificate %d", i+1), err)
+	var found findings
+	for i, raw := range certs {
+		c, err := newCertificate(raw)
+		name := fmt.Sprintf("certificate %d", i+1)
+		if err != nil {
+			t.warn(name, err)
+			continue
 		}
+		c.file = name
+		found.certificates = append(found.certificates, c)
 	}
+	t.build(found)
 	return t
 }
 
 // Signers is the number of certificates that seals can be checked against.
-func (t *Trust) Signers() int { return t.nSigners }
+func (t *Trust) Signers() int {
+	n := 0
+	for _, s := range t.signers {
+		if s.weak == nil {
+			n++
+		}
+	}
+	return n
+}
 
-// Anchors is the number of authorities that signers can chain to.
-func (t *Trust) Anchors() int { return t.nAnchors }
+// Anchors is the number of authorities that signers can chain to, and of
+// signers that need none.
+func (t *Trust) Anchors() int {
+	n := 0
+	for _, of := range t.authorities {
+		for _, a := range of {
+			if a.root {
+				n++
+			}
+		}
+	}
+	for _, s := range t.signers {
+		if s.anchor() {
+			n++
+		}
+	}
+	return n
+}
 
 // Warnings names the files that were left out, and why.
-func (t *Trust) Warnings() []string { return append([]string(nil), t.warnings...) }
+func (t *Trust) Warnings() []string { return slices.Clone(t.warnings) }
 
 func newTrust(o TrustOptions) *Trust {
 	return &Trust{
-		pin: o.Pin, signers: map[signerKey][]signer{},
-		anchors: x509.NewCertPool(), between: x509.NewCertPool(),
+		options: o, authorities: map[string][]issuer{}, lists: map[string]map[string]*list{},
+		byName: map[signerKey][]*signer{}, byIndex: map[[idbReference]byte][]*signer{},
 	}
 }
 
@@ -104,91 +150,115 @@ func (t *Trust) warn(name string, err error) {
 	t.warnings = append(t.warnings, fmt.Sprintf("%s left out: %v", name, err))
 }
 
-// addFile adds the certificates of one file: each of a PEM bundle, or one DER.
-func (t *Trust) addFile(name string, b []byte) {
-	ders, err := certificates(b)
+// findings are what the files hold, before any of it is believed.
+type findings struct {
+	certificates []*certificate
+	lists        []*list
+}
+
+// read takes the certificates and lists of one file: each of a PEM bundle, or
+// one DER.
+func (t *Trust) read(found *findings, f TrustFile) {
+	blocks, err := blocksOf(f.Data)
 	if err != nil {
-		t.warn(name, err)
+		t.warn(f.Name, err)
 		return
 	}
-	for _, der := range ders {
-		c, err := x509.ParseCertificate(der)
+	for _, b := range blocks {
+		if b.Type != blockList {
+			c, err := parseCertificate(b.Bytes)
+			if err == nil {
+				c.file = f.Name
+				found.certificates = append(found.certificates, c)
+				continue
+			}
+			if b.Type == blockCertificate {
+				t.warn(f.Name, err)
+				continue
+			}
+		}
+		l, err := parseList(b.Bytes)
 		if err != nil {
-			t.warn(name, err)
+			t.warn(f.Name, err)
 			continue
 		}
-		if err := t.add(c); err != nil {
-			t.warn(name, err)
-		}
+		l.file = f.Name
+		found.lists = append(found.lists, l)
 	}
 }
 
-func certificates(b []byte) ([][]byte, error) {
+// The types of a PEM block that matter here; DER has none.
+const (
+	blockCertificate = "CERTIFICATE"
+	blockList        = "X509 CRL"
+)
+
+func blocksOf(b []byte) ([]*pem.Block, error) {
 	if !bytes.Contains(b, []byte("-----BEGIN ")) {
-		return [][]byte{b}, nil
+		return []*pem.Block{{Bytes: b}}, nil
 	}
-	var ders [][]byte
+	var blocks []*pem.Block
 	for {
 		block, rest := pem.Decode(b)
 		if block == nil {
 			break
 		}
-		if block.Type == "CERTIFICATE" {
-			ders = append(ders, block.Bytes)
+		if block.Type == blockCertificate || block.Type == blockList {
+			blocks = append(blocks, block)
 		}
 		b = rest
 	}
-	if len(ders) == 0 {
-		return nil, errors.New("no certificate in it")
+	if len(blocks) == 0 {
+		return nil, errors.New("no certificate and no revocation list in it")
 	}
-	return ders, nil
+	return blocks, nil
 }
 
-// add files a certificate under what it may do. An authority's key signs
-// certificates, not seals, unless it was pinned.
-func (t *Trust) add(c *x509.Certificate) error {
-	authority := c.BasicConstraintsValid && c.IsCA
-	if authority {
-		if c.CheckSignatureFrom(c) == nil {
-			t.anchors.AddCert(c)
-			t.nAnchors++
-		} else {
-			t.between.AddCert(c)
-		}
-		if !t.pin {
-			return nil
-		}
-	} else if selfSigned(c) {
-		// A signer without an authority, put here by the operator's own hand.
-		t.anchors.AddCert(c)
-		t.nAnchors++
-	}
-	key, err := certificateKey(c)
-	if err == nil {
-		var id signerKey
-		if id.signer, id.ref, err = SignerOf(c); err == nil {
-			id.ref = trimReference(id.ref)
-			t.signers[id] = append(t.signers[id], signer{c, key})
-			t.nSigners++
+// build files everything: the authorities first, because signers and lists
+// are held to them, whatever the order of the files.
+func (t *Trust) build(found findings) {
+	seen := map[string]bool{}
+	found.certificates = slices.DeleteFunc(found.certificates, func(c *certificate) bool {
+		twice := seen[string(c.Raw)]
+		seen[string(c.Raw)] = true
+		return twice
+	})
+	for _, c := range found.certificates {
+		if c.authority() {
+			of := string(c.RawSubject)
+			t.authorities[of] = append(t.authorities[of], issuer{c, c.selfIssued()})
 		}
 	}
-	if authority {
-		return nil // most authorities are no signers, pinned or not
+	for _, c := range found.certificates {
+		// An authority's key signs certificates, not seals, unless it was
+		// pinned; and most authorities are no signers even then.
+		if !c.authority() || t.options.Pin {
+			if err := t.addSigner(c); err != nil && !c.authority() {
+				t.warn(c.file, err)
+			}
+		}
 	}
-	return err
+	for _, l := range found.lists {
+		if err := t.addList(l); err != nil {
+			t.warn(l.file, err)
+		}
+	}
 }
 
-func selfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawIssuer, c.RawSubject) &&
-		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
-}
-
-func certificateKey(c *x509.Certificate) (publicKey, error) {
-	key, ok := c.PublicKey.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, ErrKey
+// addSigner files a certificate under the names that seals have for it. One
+// whose subject is not that of a VDS signer can still sign an IDB.
+func (t *Trust) addSigner(c *certificate) error {
+	s := t.newSigner(c)
+	if s.weak != nil && !errors.Is(s.weak, ErrCurve) {
+		return s.weak
 	}
-	return newCurveKey(key)
+	t.signers = append(t.signers, s)
+	t.byIndex[c.index()] = append(t.byIndex[c.index()], s)
+	if name, ref, err := SignerOf(c.Certificate); err == nil {
+		id := signerKey{name, trimReference(ref)}
+		t.byName[id] = append(t.byName[id], s)
+	}
+	return s.weak
 }
 
 // SignerOf returns what the seals of this certificate carry: the C and CN of

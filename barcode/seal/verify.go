@@ -1,13 +1,9 @@
 package seal
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"math/big"
 	"strings"
 	"time"
@@ -24,8 +20,8 @@ var (
 	// ErrCertificateTime: the certificate is not valid now.
 	ErrCertificateTime = errors.New("signer certificate is not valid at this time")
 	// ErrSignedOutside: the signature's date is outside the certificate's
-	// validity.
-	ErrSignedOutside = errors.New("signature date is outside the certificate's validity")
+	// validity, or outside the usage period that it sets for its key.
+	ErrSignedOutside = errors.New("signature date is outside the certificate's validity or usage period")
 	// ErrSignedInFuture: the signature's date has not come anywhere on Earth.
 	ErrSignedInFuture = errors.New("signature date is in the future")
 	// ErrIssuedInFuture: the document's date has not come anywhere on Earth.
@@ -58,35 +54,6 @@ func CodeOf(err error) Code {
 	return ReadError
 }
 
-// publicKey is one signature scheme over one curve. The curves that the
-// standard library lacks can be added as further implementations.
-type publicKey interface {
-	bits() int // of the curve's order
-	verify(digest []byte, r, s *big.Int) bool
-}
-
-// curveKey is a key on a curve of the standard library.
-type curveKey struct{ key *ecdsa.PublicKey }
-
-// newCurveKey refuses curves below 256 bits.
-func newCurveKey(key *ecdsa.PublicKey) (publicKey, error) {
-	switch key.Curve {
-	case elliptic.P256(), elliptic.P384(), elliptic.P521():
-		return curveKey{key}, nil
-	}
-	return nil, ErrKey
-}
-
-func (k curveKey) bits() int { return k.key.Curve.Params().N.BitLen() }
-
-func (k curveKey) verify(digest []byte, r, s *big.Int) bool {
-	n := k.key.Curve.Params().N
-	if r.Sign() <= 0 || s.Sign() <= 0 || r.Cmp(n) >= 0 || s.Cmp(n) >= 0 {
-		return false
-	}
-	return ecdsa.Verify(k.key, digest, r, s)
-}
-
 // digest hashes as the size of the curve's order demands (ICAO Doc 9303-13
 // §2.4: no hash name is stored in a seal).
 func digest(bits int, b []byte) []byte {
@@ -108,12 +75,12 @@ func digest(bits int, b []byte) []byte {
 // Verify checks signer, validity at the time at, and signature. Where several
 // certificates carry the same reference, one that is in order suffices.
 func (t *Trust) Verify(s *Seal, at time.Time) Result {
-	if strings.Trim(s.CertRef, "0") == "" {
-		return Result{UnknownCertificate, ErrTestReference}
+	if len(s.Signature) == 0 {
+		return Result{InvalidSignature, ErrUnsigned}
 	}
-	candidates := t.signers[signerKey{s.Signer, trimReference(s.CertRef)}]
-	if len(candidates) == 0 {
-		return Result{UnknownCertificate, ErrUnknownSigner}
+	candidates, err := t.candidates(s)
+	if err != nil {
+		return Result{UnknownCertificate, err}
 	}
 	best, bestStep := Result{}, -1
 	for _, c := range candidates {
@@ -128,71 +95,52 @@ func (t *Trust) Verify(s *Seal, at time.Time) Result {
 	return best
 }
 
-// verifyWith checks against one certificate and tells how far it came.
-func (t *Trust) verifyWith(c signer, s *Seal, at time.Time) (Result, int) {
-	if err := t.checkChain(c.cert, at); err != nil {
-		if errors.Is(err, ErrCertificateTime) {
-			return Result{ExpiredCertificate, err}, 1
-		}
-		return Result{UntrustedCertificate, err}, 0
+// candidates are the certificates that the seal's reference names.
+func (t *Trust) candidates(s *Seal) ([]*signer, error) {
+	if s.idb != nil {
+		return t.candidatesIDB(s.idb)
 	}
-	if at.Before(c.cert.NotBefore) || at.After(c.cert.NotAfter) {
-		return Result{ExpiredCertificate, ErrCertificateTime}, 1
+	if strings.Trim(s.CertRef, "0") == "" {
+		return nil, ErrTestReference
+	}
+	of := t.byName[signerKey{s.Signer, trimReference(s.CertRef)}]
+	if len(of) == 0 {
+		return nil, ErrUnknownSigner
+	}
+	return of, nil
+}
+
+// verifyWith checks against one certificate and tells how far it came.
+func (t *Trust) verifyWith(c *signer, s *Seal, at time.Time) (Result, int) {
+	if r, step := t.standing(c, at); !r.Valid() {
+		return r, step
 	}
 	begin, end := anywhere(s.Signed)
-	if !end.After(c.cert.NotBefore) || begin.After(c.cert.NotAfter) {
-		return Result{ExpiredCertificate, ErrSignedOutside}, 1
-	}
-	if begin.After(at) {
-		return Result{InvalidSignature, ErrSignedInFuture}, 2
+	switch {
+	case !end.After(c.NotBefore) || begin.After(c.NotAfter),
+		!c.useFrom.IsZero() && !end.After(c.useFrom),
+		!c.useTo.IsZero() && begin.After(c.useTo):
+		return Result{ExpiredCertificate, ErrSignedOutside}, stepTime
+	case begin.After(at):
+		return Result{InvalidSignature, ErrSignedInFuture}, stepDate
 	}
 	if issued, _ := anywhere(s.Issued); issued.After(at) {
-		return Result{InvalidSignature, ErrIssuedInFuture}, 2
+		return Result{InvalidSignature, ErrIssuedInFuture}, stepDate
 	}
 	half := (c.key.bits() + 7) / 8
 	if len(s.Signature) != 2*half {
-		return Result{InvalidSignature, ErrSignature}, 3
+		return Result{InvalidSignature, ErrSignature}, stepSignature
 	}
 	r := new(big.Int).SetBytes(s.Signature[:half])
 	v := new(big.Int).SetBytes(s.Signature[half:])
-	if !c.key.verify(digest(c.key.bits(), s.signed), r, v) {
-		return Result{InvalidSignature, ErrSignature}, 3
+	if !c.key.verify(s.digest(c.key.bits()), r, v) {
+		return Result{InvalidSignature, ErrSignature}, stepSignature
 	}
-	return Result{Code: Valid}, 4
+	return Result{Code: Valid}, stepDone
 }
 
 // anywhere is the span in which it is that calendar date somewhere on Earth:
 // a seal carries no time zone.
 func anywhere(date time.Time) (begin, end time.Time) {
 	return date.Add(-14 * time.Hour), date.Add((24 + 12) * time.Hour)
-}
-
-// checkChain looks for a way from the certificate to an anchor. Its own
-// validity is judged separately, so that an unknown issuer is reported before
-// an expired certificate.
-func (t *Trust) checkChain(cert *x509.Certificate, at time.Time) error {
-	if t.pin {
-		return nil
-	}
-	when := at
-	if when.Before(cert.NotBefore) {
-		when = cert.NotBefore
-	}
-	if when.After(cert.NotAfter) {
-		when = cert.NotAfter
-	}
-	_, err := cert.Verify(x509.VerifyOptions{
-		Roots: t.anchors, Intermediates: t.between, CurrentTime: when,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	var invalid x509.CertificateInvalidError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Errorf("%w: issuer", ErrCertificateTime)
-	}
-	// The standard library's text names the certificate's subject; the
-	// sentence of ErrChain says all a gate needs.
-	return ErrChain
 }

@@ -253,11 +253,13 @@ func TestOwnVectors(t *testing.T) {
 	}
 }
 
-// TestSharedCertificates: a folder with keys this version cannot use, and with
-// a revocation list, still loads.
+// TestSharedCertificates loads a folder of real certificates on all kinds of
+// keys, with a real revocation list.
 func TestSharedCertificates(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"DETS27.der", "UTTS5B.pem", "AUS_CSCA_rsa4096.pem", "AUS_DFAT_bsc.der", "AUS.crl.der"} {
+	for _, name := range []string{
+		"DETS27.der", "DETS32.pem", "UTTS5B.pem", "AUS_CSCA_rsa4096.pem", "AUS_DFAT_bsc.der", "AUS.crl.der",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), sharedData(t, "seals/certs/"+name), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -266,14 +268,35 @@ func TestSharedCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if trust.Anchors() != 1 || len(trust.Warnings()) == 0 {
-		t.Errorf("%d anchors, warnings %q", trust.Anchors(), trust.Warnings())
+	lists := listEntries(trust)
+	if trust.Anchors() != 1 || trust.Signers() != 3 || len(trust.Warnings()) != 1 || len(lists) != 1 || !errors.Is(lists[0].Err, ErrListOld) {
+		t.Errorf("%d anchors, %d signers, warnings %q, lists %+v", trust.Anchors(), trust.Signers(), trust.Warnings(), lists)
 	}
 	for _, v := range sharedVectors(t) {
 		if s, err := Parse(v.raw(t)); err == nil {
-			if got := trust.Verify(s, now); got.Code != UnknownCertificate {
+			if got := trust.Verify(s, now); got.Code != UntrustedCertificate {
 				t.Errorf("%s: %s %v", v.Name, got.Code, got.Err)
 			}
+		}
+	}
+	australian, err := parseCertificate(sharedData(t, "seals/certs/AUS_DFAT_bsc.der"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		o   TrustOptions
+		err error
+	}{
+		"as found": {TrustOptions{}, nil},
+		"fresh":    {TrustOptions{Lists: ListsFresh}, ErrListOld},
+		"own age":  {TrustOptions{Lists: ListsFresh, ListAge: 20 * 365 * 24 * time.Hour}, nil},
+	} {
+		trust, err := LoadTrust(dir, c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := trust.standing(trust.newSigner(australian), now); !errors.Is(got.Err, c.err) {
+			t.Errorf("%s: %s %v, want %v", name, got.Code, got.Err, c.err)
 		}
 	}
 }

@@ -113,14 +113,6 @@ func tileBounds(l Luma, tile, tw, th int) (low, high []byte) {
 	return low, high
 }
 
-// invert swaps black and white in place.
-func invert(l Luma) Luma {
-	for i, v := range l.Pix {
-		l.Pix[i] = ^v
-	}
-	return l
-}
-
 func sized(buf []byte, n int) []byte {
 	if cap(buf) < n {
 		return make([]byte, n)

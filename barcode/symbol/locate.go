@@ -8,6 +8,7 @@ import (
 const (
 	block   = 16 // pixels a side
 	maxFind = 2  // areas returned by locate
+	fine    = 8  // parts of a grey level that scores are counted in
 )
 
 // locate returns the areas of a frame that most look like a matrix code:
@@ -19,8 +20,13 @@ func locate(l Luma) []image.Rectangle {
 		return nil
 	}
 	score := smoothBlocks(blockScores(l, bw, bh), bw, bh)
+	// Noise makes edges everywhere.
+	floor := slices.Sorted(slices.Values(score))[len(score)/4]
+	for i := range score {
+		score[i] = max(score[i]-floor, 0)
+	}
 	top := slices.Max(score)
-	const plain = 6 // grey levels a step: less is noise
+	const plain = 3 * fine // grey levels a step: less is a grain
 	if top < plain {
 		return nil
 	}
@@ -31,7 +37,7 @@ func locate(l Luma) []image.Rectangle {
 	var areas []area
 	queue := make([]int, 0, len(score))
 	for i := range score {
-		if score[i]*2 < top {
+		if score[i]*3 < top {
 			continue
 		}
 		// Collect the connected blocks, emptying them on the way.
@@ -40,7 +46,7 @@ func locate(l Luma) []image.Rectangle {
 		for len(queue) > 0 {
 			j := queue[len(queue)-1]
 			queue = queue[:len(queue)-1]
-			if score[j]*2 < top {
+			if score[j]*3 < top {
 				continue
 			}
 			x, y := j%bw, j/bw
@@ -80,26 +86,34 @@ func appendNeighbours(queue []int, i, bw, bh int) []int {
 	return queue
 }
 
-// blockScores is, per block, the smaller of the mean edge heights along sampled
-// rows and columns.
+// blockScores is, per block, the smaller of the mean edge heights along and
+// across sampled rows.
 func blockScores(l Luma, bw, bh int) []int {
-	const step, reach = 4, 2
+	// Rows sampled of a block, pixels between them, which must not beat with
+	// modules of any even size, and between what is compared.
+	const rows, apart, reach = 5, 3, 2
 	out := make([]int, bw*bh)
+	across, down := make([]int, bw), make([]int, bw)
 	for by := range bh {
-		for bx := range bw {
-			base := by*block*l.Stride + bx*block
-			var across, down int
-			for i := 1; i < block; i += step {
-				row := l.Pix[base+i*l.Stride:][:block]
-				for x := reach; x < block; x++ {
-					across += distance(row[x], row[x-reach])
+		clear(across)
+		clear(down)
+		for i := range rows {
+			y := by*block + i*apart
+			row := l.Pix[y*l.Stride:][:bw*block]
+			below := l.Pix[(y+reach)*l.Stride:][:bw*block]
+			for bx := range bw {
+				a, b := row[bx*block:][:block], below[bx*block:][:block]
+				var h, v int
+				for x := i & 1; x < block-reach; x += 2 {
+					h += distance(a[x], a[x+reach])
+					v += distance(a[x], b[x])
 				}
-				for y := reach; y < block; y++ {
-					at := base + i + y*l.Stride
-					down += distance(l.Pix[at], l.Pix[at-reach*l.Stride])
-				}
+				across[bx] += h
+				down[bx] += v
 			}
-			out[by*bw+bx] = min(across, down) / (block / step * (block - reach))
+		}
+		for bx := range bw {
+			out[by*bw+bx] = fine * min(across[bx], down[bx]) / (rows * (block - reach) / 2)
 		}
 	}
 	return out
@@ -125,10 +139,8 @@ func smoothBlocks(in []int, bw, bh int) []int {
 }
 
 func distance(a, b byte) int {
-	if a > b {
-		return int(a - b)
-	}
-	return int(b - a)
+	d := int(a) - int(b)
+	return max(d, -d)
 }
 
 // grow widens an area for what moved, what was missed at the rim and the quiet

@@ -5,22 +5,40 @@ import (
 	"time"
 
 	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/aztec"
+	"github.com/makiuchi-d/gozxing/datamatrix"
+	dmdec "github.com/makiuchi-d/gozxing/datamatrix/decoder"
 	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
 
 // Reader reads frames of one camera in their order. It remembers where the
-// last symbol was and which retry helped, since the next frame is much like
-// this one.
+// last symbol was, what helped to read it, and what the frames before showed of
+// one that none of them could read alone.
 type Reader struct {
 	qr    *decoder.Decoder
+	dm    gozxing.Reader
+	bare  *dmdec.Decoder // of DataMatrix modules
+	aztec gozxing.Reader
 	hints map[gozxing.DecodeHintType]any
 	now   func() time.Time
 
+	shapes   [(largest-smallest)/4 + 1]*shape
+	matrices [21]*shape
+	fusion   fusion
+
 	last   image.Rectangle // area of the last symbol, empty when it is too old
 	missed int             // frames since
-	turn   int             // the retry and area to begin with on a frame that needs one
+	stages []stage         // in the order in which they are tried
 
-	cropped, worked []byte // kept between frames to spare the collector
+	begin  time.Time
+	budget time.Duration
+
+	// Kept between frames to spare the collector.
+	cropped, worked []byte
+	bits            bitmap
+	spots           []spot
+	samples         samples
+	votes           []float64
 }
 
 // After this many frames without it a symbol may be anywhere again.
@@ -30,55 +48,131 @@ const forget = 12
 // frames that are missed meanwhile.
 const maxDoubled = 700 * 700
 
+// Option changes a new Reader.
+type Option func(*Reader)
+
+// Clock lets the budget be counted on another clock than the wall's, such as
+// the CPU time of the process.
+func Clock(now func() time.Time) Option { return func(r *Reader) { r.now = now } }
+
 // NewReader returns a Reader that has seen nothing.
-func NewReader() *Reader {
-	return &Reader{
-		qr: decoder.NewDecoder(),
+func NewReader(options ...Option) *Reader {
+	r := &Reader{
+		qr:    decoder.NewDecoder(),
+		dm:    datamatrix.NewDataMatrixReader(),
+		bare:  dmdec.NewDecoder(),
+		aztec: aztec.NewAztecReader(),
 		hints: map[gozxing.DecodeHintType]any{
 			// Without it the character set is guessed and bytes are lost.
 			gozxing.DecodeHintType_CHARACTER_SET: "ISO-8859-1",
 		},
-		now: time.Now,
+		now:    time.Now,
+		stages: stages(),
 	}
+	for _, o := range options {
+		o(r)
+	}
+	return r
 }
 
-// Read returns the symbols in a frame, at present at most one. One pass over
-// the frame is always made. Further treatments of the likely areas are begun
-// only while less than budget has gone by, the best first and the others in
-// turn from frame to frame; the last one begun may run over. A frame that fails
-// Luma.Check has none.
+// Forget makes the next frame the first. Only what serves speed is kept.
+func (r *Reader) Forget() {
+	r.fusion.place, r.fusion.count, r.fusion.fresh = grid{}, 0, false
+	r.last, r.missed = image.Rectangle{}, 0
+	r.stages = stages()
+}
+
+// Read returns the symbols in a frame, one of each place. Where the last one
+// was and the likeliest area are always looked at. More is begun only while,
+// by what it cost before, it ends within the budget; what helped last comes
+// first, and what there was no time for comes first in the next frame. A frame
+// that fails Luma.Check has none.
 func (r *Reader) Read(l Luma, budget time.Duration) []Symbol {
 	if l.Check() != nil {
 		return nil
 	}
-	begin := r.now()
-	inTime := func() bool { return r.now().Sub(begin) < budget }
+	r.begin, r.budget = r.now(), budget
+	r.fusion.fresh = false
+	if s, ok := r.track(l); ok {
+		return r.hit(l, s)
+	}
 	areas := r.areas(l)
-	for _, a := range areas {
-		if s, ok := r.decode(l, a, gozxing.NewHybridBinarizer); ok {
-			return r.hit(s, l)
+	var found []Symbol
+	for i, a := range areas {
+		if i == 0 || r.inTime() {
+			found = append(found, r.scan(r.whole(l, a), 1, 2)...)
 		}
 	}
-	if len(areas) > 0 && inTime() {
-		// Of the symbols that an area holds and the pass above missed, this
-		// reads far more than the whole frame does.
-		if s, ok := retryDoubled(r, l, areas[0]); ok {
-			return r.hit(s, l)
-		}
+	if len(found) > 0 {
+		return r.hit(l, found...)
 	}
-	if s, ok := r.decode(l, image.Rect(0, 0, l.W, l.H), gozxing.NewHybridBinarizer); ok {
-		return r.hit(s, l)
+	if s, ok := r.fuse(); ok {
+		return r.hit(l, s)
 	}
-	list := retries()
-	for range len(list) * len(areas) {
-		if !inTime() {
+	return r.retry(l, areas)
+}
+
+func (r *Reader) inTime() bool { return r.now().Sub(r.begin) < r.budget }
+
+// track looks for the last symbol where it was.
+func (r *Reader) track(l Luma) (Symbol, bool) {
+	f := &r.fusion
+	if f.place.shape == nil {
+		return Symbol{}, false
+	}
+	if f.age++; f.age > forget {
+		f.place, f.count = grid{}, 0
+		return Symbol{}, false
+	}
+	g := f.place
+	if !g.settle(l, 2, 1.5, f.sign) || g.fit*f.sign < worthReading {
+		return Symbol{}, false
+	}
+	v := r.whole(l, image.Rect(0, 0, l.W, l.H))
+	if s, ok := r.readGrid(v, &g); ok {
+		return s, true
+	}
+	return r.fuse()
+}
+
+// fuse reads what this frame and those before showed together.
+func (r *Reader) fuse() (Symbol, bool) {
+	if !r.fusion.merge() {
+		return Symbol{}, false
+	}
+	return r.decodeVotes(r.fusion.sum, &r.fusion.place)
+}
+
+// retry begins stages, those that paid first.
+func (r *Reader) retry(l Luma, areas []image.Rectangle) []Symbol {
+	begun := 0
+	for i := range r.stages {
+		s := &r.stages[i]
+		elapsed := r.now().Sub(r.begin)
+		if elapsed+s.cost > r.budget {
+			// It is not left out for ever: its cost is forgotten slowly.
+			s.cost -= s.cost / 8
 			break
 		}
-		a, try := areas[r.turn/len(list)%len(areas)], list[r.turn%len(list)]
-		if s, ok := try(r, l, a); ok {
-			return r.hit(s, l)
+		begun++
+		for _, a := range areas[:min(len(areas), s.areas)] {
+			found := s.try(r, l, a)
+			if len(found) == 0 {
+				continue
+			}
+			// The next frame is much like this one.
+			won := *s
+			copy(r.stages[1:i+1], r.stages[:i])
+			r.stages[0] = won
+			return r.hit(l, found...)
 		}
-		r.turn = (r.turn + 1) % (len(list) * maxFind)
+		s.cost = max(r.now().Sub(r.begin)-elapsed, s.cost-s.cost/8)
+		if sy, ok := r.fuse(); ok {
+			return r.hit(l, sy)
+		}
+	}
+	if begun < len(r.stages) {
+		r.stages = append(r.stages[begun:], r.stages[:begun]...)
 	}
 	return r.miss()
 }
@@ -100,12 +194,16 @@ func (r *Reader) areas(l Luma) []image.Rectangle {
 			out = append(out, a)
 		}
 	}
+	if len(out) == 0 {
+		out = append(out, image.Rect(0, 0, l.W, l.H))
+	}
 	return out
 }
 
-func (r *Reader) hit(s Symbol, l Luma) []Symbol {
+// hit remembers where the first of the symbols is.
+func (r *Reader) hit(l Luma, found ...Symbol) []Symbol {
 	var box image.Rectangle
-	for i, c := range s.Corners {
+	for i, c := range found[0].Corners {
 		p := image.Pt(int(c[0]), int(c[1]))
 		at := image.Rectangle{Min: p, Max: p.Add(image.Pt(1, 1))}
 		if i == 0 {
@@ -115,7 +213,7 @@ func (r *Reader) hit(s Symbol, l Luma) []Symbol {
 		}
 	}
 	r.last, r.missed = grow(box, l), 0
-	return []Symbol{s}
+	return found
 }
 
 func (r *Reader) miss() []Symbol {
@@ -123,65 +221,4 @@ func (r *Reader) miss() []Symbol {
 		r.last = image.Rectangle{}
 	}
 	return nil
-}
-
-// retry treats an area and decodes it again.
-type retry func(r *Reader, l Luma, area image.Rectangle) (Symbol, bool)
-
-// retries in the order in which they pay. The doubled first area, which pays
-// most, has been tried before them.
-func retries() []retry {
-	return []retry{retryStretched, retryInverted, retryDoubled, retryGlobal}
-}
-
-func retryDoubled(r *Reader, l Luma, area image.Rectangle) (Symbol, bool) {
-	if area.Dx()*area.Dy() > maxDoubled {
-		return Symbol{}, false
-	}
-	c := r.crop(l, area)
-	big := double(c, r.worked)
-	r.worked = big.Pix
-	s, ok := r.decode(big, image.Rect(0, 0, big.W, big.H), gozxing.NewHybridBinarizer)
-	for i := range s.Corners {
-		s.Corners[i][0] /= 2
-		s.Corners[i][1] /= 2
-	}
-	return moved(s, area.Min), ok
-}
-
-func retryStretched(r *Reader, l Luma, area image.Rectangle) (Symbol, bool) {
-	return r.decodeTreated(stretch(r.smoothed(l, area)), area, gozxing.NewHybridBinarizer)
-}
-
-func retryGlobal(r *Reader, l Luma, area image.Rectangle) (Symbol, bool) {
-	return r.decodeTreated(r.smoothed(l, area), area, gozxing.NewGlobalHistgramBinarizer)
-}
-
-func retryInverted(r *Reader, l Luma, area image.Rectangle) (Symbol, bool) {
-	return r.decodeTreated(invert(r.crop(l, area)), area, gozxing.NewHybridBinarizer)
-}
-
-func (r *Reader) crop(l Luma, area image.Rectangle) Luma {
-	c := crop(l, area, r.cropped)
-	r.cropped = c.Pix
-	return c
-}
-
-func (r *Reader) smoothed(l Luma, area image.Rectangle) Luma {
-	s := smooth(r.crop(l, area), r.worked)
-	r.worked = s.Pix
-	return s
-}
-
-func (r *Reader) decodeTreated(t Luma, area image.Rectangle, bin binarizer) (Symbol, bool) {
-	s, ok := r.decode(t, image.Rect(0, 0, t.W, t.H), bin)
-	return moved(s, area.Min), ok
-}
-
-func moved(s Symbol, by image.Point) Symbol {
-	for i := range s.Corners {
-		s.Corners[i][0] += float32(by.X)
-		s.Corners[i][1] += float32(by.Y)
-	}
-	return s
 }

@@ -9,8 +9,12 @@ const (
 	MaxPixels = 33_000_000
 )
 
-// QR is the symbology of a QR code (ISO/IEC 18004).
-const QR = "qr"
+// Symbologies that are read.
+const (
+	QR         = "qr"         // ISO/IEC 18004
+	DataMatrix = "datamatrix" // ISO/IEC 16022, ECC 200
+	Aztec      = "aztec"      // ISO/IEC 24778
+)
 
 // ErrFrame is returned for pixels that do not make a frame within the limits.
 var ErrFrame = errors.New("frame is too small, too large or incomplete")
@@ -36,7 +40,7 @@ func (l Luma) Check() error {
 
 // Symbol is one barcode found.
 type Symbol struct {
-	Symbology string // QR
+	Symbology string // QR, DataMatrix or Aztec
 	Payload   []byte
 	// Corners in frame pixels, of the symbol without its quiet zone: top left,
 	// top right, bottom right, bottom left as the symbol itself stands. They

@@ -3,9 +3,15 @@ package symbol
 import (
 	"bytes"
 	"errors"
+	"image/color"
 	"math"
+	"runtime"
 	"testing"
 	"time"
+
+	"github.com/boombuler/barcode"
+	"github.com/boombuler/barcode/aztec"
+	"github.com/boombuler/barcode/datamatrix"
 )
 
 const long = time.Hour // a budget that allows every retry
@@ -25,6 +31,9 @@ func TestReadScenes(t *testing.T) {
 		"in a corner":    func(s *scene) { s.x, s.y = 200, 560 },
 		"noisy":          func(s *scene) { s.noise = 15 },
 		"blurred":        func(s *scene) { s.blur = 1 },
+		"out of focus":   func(s *scene) { s.blur = 2 },
+		"grainy":         func(s *scene) { s.noise = 40 },
+		"tiny":           func(s *scene) { s.module = 1.5 },
 		"faint":          func(s *scene) { s.contrast = 0.12 },
 		"inverted":       func(s *scene) { s.invert = true },
 		"full HD":        func(s *scene) { s.w, s.h, s.module = 1920, 1080, 6 },
@@ -81,6 +90,86 @@ func TestReadHeld(t *testing.T) {
 	}
 }
 
+// TestReadTogether shows frames that cannot be read alone: their votes must add
+// up, and must not when the frames are of different symbols.
+func TestReadTogether(t *testing.T) {
+	want := payload(230)
+	read := func(frames int, other bool) (alone, together int) {
+		r := NewReader()
+		for i := range frames {
+			p := want
+			if other && i%2 == 1 {
+				p = payload(231)
+			}
+			s := scene{module: 3, noise: 60, contrast: 0.4, seed: uint64(i), x: 640 + float64(i%3), w: 1280, h: 720, y: 360}
+			frame, _ := s.draw(t, p)
+			if len(NewReader().Read(frame, long)) > 0 {
+				alone++
+			}
+			for _, got := range r.Read(frame, long) {
+				if !bytes.Equal(got.Payload, p) {
+					t.Fatalf("frame %d: wrong payload", i)
+				}
+				together++
+			}
+		}
+		return alone, together
+	}
+	if alone, together := read(8, false); together <= alone {
+		t.Errorf("%d frames read together, %d alone", together, alone)
+	}
+	read(8, true)
+}
+
+// TestReadSeveral shows two passes at once.
+func TestReadSeveral(t *testing.T) {
+	one, two := payload(120), payload(121)
+	left, _ := scene{module: 4, x: 330, y: 360, seed: 1}.draw(t, one)
+	right, _ := scene{module: 4, x: 950, y: 360, seed: 1}.draw(t, two)
+	for y := range left.H {
+		copy(left.Pix[y*left.Stride+640:(y+1)*left.Stride], right.Pix[y*right.Stride+640:])
+	}
+	got := NewReader().Read(left, long)
+	if len(got) != 2 {
+		t.Fatalf("found %d symbols", len(got))
+	}
+	if bytes.Equal(got[0].Payload, two) {
+		got[0], got[1] = got[1], got[0]
+	}
+	if !bytes.Equal(got[0].Payload, one) || !bytes.Equal(got[1].Payload, two) {
+		t.Error("wrong payloads")
+	}
+}
+
+// TestReadOthers reads the other symbologies, larger than QR codes need be.
+func TestReadOthers(t *testing.T) {
+	text := []byte("RDB1BNK2UMMFZJVQ4YQ7EC4PBC2T5SDBGHAAA7WBWYDUZDSKCIOE3V6JEA")
+	dm, err := datamatrix.Encode(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	az, err := aztec.Encode(text, 23, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, code := range map[string]barcode.Barcode{DataMatrix: dm, Aztec: az} {
+		n := code.Bounds().Dx()
+		const module = 7
+		l := Luma{Pix: bytes.Repeat([]byte{200}, 640*480), Stride: 640, W: 640, H: 480}
+		for y := range n * module {
+			for x := range n * module {
+				if code.At(x/module, y/module) == color.Black {
+					l.Pix[(y+80)*640+x+190] = 40
+				}
+			}
+		}
+		got := NewReader().Read(l, long)
+		if len(got) != 1 || got[0].Symbology != name || !bytes.Equal(got[0].Payload, text) {
+			t.Errorf("%s: %d symbols: %v", name, len(got), got)
+		}
+	}
+}
+
 func TestReadNothing(t *testing.T) {
 	s := scene{w: 1280, h: 720, seed: 3}
 	r := NewReader()
@@ -130,7 +219,7 @@ func TestBudget(t *testing.T) {
 	}
 	// Each later frame goes on with the next retry, so that the inversion
 	// comes in turn even though a frame has time for one only.
-	for range maxFind * len(retries()) {
+	for range maxFind * len(stages()) {
 		if got := r.Read(frame, 3*time.Millisecond); got != nil {
 			return
 		}
@@ -208,6 +297,14 @@ func BenchmarkRead(b *testing.B) {
 			}
 		})
 	}
+	first, _ := scene{module: 4, roll: 12, tilt: 15, noise: 6, seed: 1}.draw(b, payload(230))
+	b.Run("first sight", func(b *testing.B) {
+		r := NewReader()
+		for b.Loop() {
+			r.Forget()
+			r.Read(first, 15*time.Millisecond)
+		}
+	})
 	desk := scene{w: 1280, h: 720}.desk()
 	b.Run("empty", func(b *testing.B) {
 		r := NewReader()
@@ -215,4 +312,35 @@ func BenchmarkRead(b *testing.B) {
 			r.Read(desk, 15*time.Millisecond)
 		}
 	})
+}
+
+// BenchmarkMemory tells how much more is held after the reads than after the
+// first ones; run it with -benchtime=20000x.
+func BenchmarkMemory(b *testing.B) {
+	var frames []Luma
+	for i := range 4 {
+		s := scene{module: 3 + float64(i), roll: 11 * float64(i), noise: 6, blur: float64(i % 2), seed: uint64(i), w: 640, h: 480}
+		frame, _ := s.draw(b, payload(120+i))
+		frames = append(frames, frame)
+	}
+	frames = append(frames, scene{w: 640, h: 480}.desk())
+	r := NewReader()
+	held := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	for i := range 100 {
+		r.Read(frames[i%len(frames)], 15*time.Millisecond)
+	}
+	before := held()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		r.Read(frames[i%len(frames)], 15*time.Millisecond)
+		i++
+	}
+	b.ReportMetric((held()-before)/1024, "KiB-more")
+	runtime.KeepAlive(r)
 }

@@ -1,82 +1,110 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
-	"image/png"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"bordergate/barcode/pass"
-	"bordergate/barcode/seal"
-	"bordergate/barcode/symbol"
+	"bordergate/biometrics"
+	"bordergate/cmd/gatectl/label"
 )
 
-// holder is the file an issuing office fills in; docs/pass-profile.md.
-type holder struct {
-	Number       string   `yaml:"number"`
-	Type         string   `yaml:"type"`
-	Name         string   `yaml:"name"`
-	NameMRZ      string   `yaml:"name_mrz"`
-	Birth        string   `yaml:"birth"`
-	Account      string   `yaml:"account"`
-	Organisation string   `yaml:"organisation"`
-	ValidFrom    string   `yaml:"valid_from"`
-	ValidTo      string   `yaml:"valid_to"`
-	Crossings    []string `yaml:"crossings"`
-	Directions   []string `yaml:"directions"`
-	Issued       string   `yaml:"issued"`
-}
-
+// issueReport is what a label made from a holder file gives.
 type issueReport struct {
-	File    string `json:"file"`
-	Bytes   int    `json:"bytes"`
-	Modules int    `json:"modules"`
-	Signer  string `json:"signer"`
-	CertRef string `json:"cert_ref"`
+	File        string `json:"file"`
+	Bytes       int    `json:"bytes"`
+	Modules     int    `json:"modules"`
+	Signer      string `json:"signer"`
+	CertRef     string `json:"cert_ref"`
+	TemplateKey string `json:"template_key,omitempty"` // id of the key the template is sealed under
+	PrintedName string `json:"printed_name"`           // name, or name_mrz where the font lacks a letter
 }
 
-func passIssue(_ context.Context, e env, args []string) int {
+// issueFlags are those of "pass issue".
+type issueFlags struct {
+	holder, batch                             string
+	key, cert, passphraseFile, country        string
+	photo, reference, model, templateKey      string
+	out, format, sheet                        string
+	dpi, module                               int
+	gatevisionProgram, modelsFolder, manifest string
+}
+
+func (f *issueFlags) register(fs *flag.FlagSet) {
+	fs.StringVar(&f.holder, "holder", "", "YAML file with the holder's data")
+	fs.StringVar(&f.batch, "batch", "", "CSV file with a holder a line, its first line naming the fields")
+	fs.StringVar(&f.key, "key", "", "signer's private key, PEM; PKCS #8 under a passphrase, or plain")
+	fs.StringVar(&f.cert, "cert", "", "signer's certificate, PEM or DER")
+	fs.StringVar(&f.passphraseFile, "passphrase-file", "", "file whose first line is the key's passphrase (default: asked at the terminal)")
+	fs.StringVar(&f.country, "country", "", "issuing country, 1 to 3 letters (default from the certificate)")
+	fs.StringVar(&f.photo, "photo", "", "photograph to make the template from")
+	fs.StringVar(&f.reference, "reference", "", "the template itself, base64, as face enrol prints it")
+	fs.StringVar(&f.model, "model", "", "the reference's model, as face enrol prints it")
+	fs.StringVar(&f.templateKey, "template-key", "", "key file to seal templates with; without it the pass carries none")
+	fs.StringVar(&f.out, "out", "", "label to write, .png or .pdf; with --batch the folder")
+	fs.StringVar(&f.format, "format", "pdf", "with --batch: png or pdf, a file for each pass")
+	fs.StringVar(&f.sheet, "sheet", "", "columns by rows of labels on A4, such as 2x8; with --batch all go into labels.pdf")
+	fs.IntVar(&f.dpi, "dpi", label.DPI600, "printer's dots per inch, 300 or 600")
+	fs.IntVar(&f.module, "module", 0, "dots a module (default 4 at 300 dpi, 8 at 600: 0.34 mm, the smallest allowed)")
+	fs.StringVar(&f.gatevisionProgram, "gatevision", "", "the gatevision program; beside gatectl when empty")
+	fs.StringVar(&f.modelsFolder, "models", "models", "folder of the model pack, for photographs")
+	fs.StringVar(&f.manifest, "manifest", "configs/models.yaml", "model manifest, for photographs")
+	fs.Bool("json", true, "print JSON (always)")
+}
+
+// check refuses what does not go together.
+func (f *issueFlags) check(rest []string) error {
+	ext := strings.ToLower(filepath.Ext(f.out))
+	switch {
+	case len(rest) > 0 || (f.holder == "") == (f.batch == "") || f.key == "" || f.cert == "" || f.out == "":
+		return errors.New("needs --holder or --batch, --key, --cert and --out, and nothing else")
+	case f.batch == "" && ext != ".png" && ext != ".pdf":
+		return errors.New("--out: name a .png or .pdf file")
+	case f.batch == "" && f.sheet != "" && ext != ".pdf":
+		return errors.New("--sheet: sheets are PDF: name a .pdf file with --out")
+	case f.batch != "" && f.format != "png" && f.format != "pdf":
+		return errors.New("--format is png or pdf")
+	case f.batch != "" && (f.photo != "" || f.reference != "" || f.model != ""):
+		return errors.New("--batch: photographs and references are columns of the list, not flags")
+	case f.photo != "" && f.reference != "":
+		return errors.New("--photo or --reference, not both")
+	case (f.reference == "") != (f.model == ""):
+		return errors.New("--reference and --model go together")
+	case f.reference != "" && f.templateKey == "":
+		return errors.New("--reference needs --template-key: a template in plain would be readable by anybody")
+	case f.templateKey != "" && f.batch == "" && f.reference == "" && f.photo == "":
+		return errors.New("--template-key needs --photo, or --reference and --model")
+	}
+	return nil
+}
+
+func passIssue(ctx context.Context, e env, args []string) int {
 	const words = "pass issue"
 	fs := newFlags(e, words)
-	holderFile := fs.String("holder", "", "YAML file with the holder's data")
-	photo := fs.String("photo", "", "photograph; not needed while the reference is in the gates' cache")
-	keyFile := fs.String("key", "", "signer's private key, PEM")
-	certFile := fs.String("cert", "", "signer's certificate, PEM or DER")
-	out := fs.String("out", "", "label to write, .png")
-	country := fs.String("country", "", "issuing country, 1 to 3 letters (default from the certificate)")
-	module := fs.Int("module", 8, "pixels a module: 8 at 600 dpi is 0.34 mm")
-	fs.Bool("json", true, "print JSON (always)")
+	var f issueFlags
+	f.register(fs)
 	rest, status, ok := parseFlags(fs, args)
 	if !ok {
 		return status
 	}
-	switch {
-	case len(rest) > 0 || *holderFile == "" || *keyFile == "" || *certFile == "" || *out == "":
-		return unable(e, words, errors.New("needs --holder, --key, --cert and --out, and nothing else"))
-	case strings.EqualFold(filepath.Ext(*out), ".pdf"):
-		return unable(e, words, errors.New("--out: PDF labels are not in this version; name a .png file"))
-	case !strings.EqualFold(filepath.Ext(*out), ".png"):
-		return unable(e, words, errors.New("--out: name a .png file"))
+	if err := f.check(rest); err != nil {
+		return unable(e, words, err)
 	}
-	if *photo != "" {
-		if _, err := os.Stat(*photo); err != nil {
-			return unable(e, words, fmt.Errorf("--photo: %w", err))
-		}
-		fmt.Fprintln(e.Err, "gatectl pass issue: the photograph is not put on the label in this version; enrol it in the accounts")
+	is, err := newIssuer(ctx, e, f)
+	if err != nil {
+		return unable(e, words, err)
 	}
-	report, err := issue(*holderFile, *keyFile, *certFile, *out, *country, *module)
+	if f.batch != "" {
+		return issueBatch(ctx, e, is, f)
+	}
+	report, err := issueOne(ctx, e, is, f)
 	if err != nil {
 		return unable(e, words, err)
 	}
@@ -86,155 +114,90 @@ func passIssue(_ context.Context, e env, args []string) int {
 	return exitDone
 }
 
-// issue makes the label and writes it last, so that no half of one stays.
-func issue(holderFile, keyFile, certFile, out, country string, module int) (issueReport, error) {
-	p, issued, err := loadHolder(holderFile)
+// issueOne makes the label of a holder file.
+func issueOne(ctx context.Context, e env, is *issuer, f issueFlags) (issueReport, error) {
+	p, issued, err := loadHolder(f.holder)
 	if err != nil {
 		return issueReport{}, err
 	}
-	key, cert, err := loadSigner(keyFile, certFile)
+	var t template
+	switch {
+	case f.reference != "":
+		t, err = parseTemplate(f.reference, f.model)
+	case f.photo != "" && is.templates.Len() > 0:
+		t, err = is.enrol(ctx, e, f.photo)
+	case f.photo != "":
+		if _, err := os.Stat(f.photo); err != nil {
+			return issueReport{}, fmt.Errorf("--photo: %w", err)
+		}
+		fmt.Fprintln(e.Err, "gatectl pass issue: without --template-key the photograph is not used: enrol it in the accounts")
+	}
 	if err != nil {
 		return issueReport{}, err
 	}
-	today := time.Now()
-	if today.Before(cert.NotBefore) || today.After(cert.NotAfter) {
-		return issueReport{}, errors.New("signer's certificate is not valid today")
-	}
-	if p.ValidTo.After(cert.NotAfter) {
-		return issueReport{}, errors.New("pass would outlive the signer's certificate: no gate would take it to its end")
-	}
-	if country == "" {
-		country = travelCountry(cert)
-	}
-	if issued.IsZero() {
-		issued = today
-	}
-	if issued.After(today) {
-		return issueReport{}, errors.New("holder: issued is in the future: gates would refuse the pass")
-	}
-	h, err := seal.NewHeader(cert, country, issued, today)
+	made, err := is.make(p, issued, t)
 	if err != nil {
 		return issueReport{}, err
 	}
-	features, err := p.Features()
-	if err != nil {
-		return issueReport{}, fmt.Errorf("holder: %w", err)
-	}
-	raw, err := seal.Sign(pass.Header(h), features, key)
+	b, err := is.draw([]*label.Label{made.label}, filepath.Ext(f.out), f.sheet)
 	if err != nil {
 		return issueReport{}, err
 	}
-	label, err := symbol.EncodeQR(raw, module)
-	if err != nil {
-		return issueReport{}, err
-	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, label); err != nil {
+	if err := replaceFile(f.out, b); err != nil {
 		return issueReport{}, fmt.Errorf("write label: %w", err)
 	}
-	if err := os.WriteFile(out, b.Bytes(), 0o600); err != nil {
-		return issueReport{}, fmt.Errorf("write label: %w", err)
+	report := issueReport{
+		File: f.out, Bytes: len(made.raw), Modules: made.modules,
+		Signer: made.header.Signer, CertRef: made.header.CertRef, PrintedName: made.printedName(),
 	}
-	return issueReport{
-		File: out, Bytes: len(raw), Modules: label.Rect.Dx()/module - 2*symbol.QuietZone,
-		Signer: h.Signer, CertRef: h.CertRef,
-	}, nil
+	if k, ok := is.templates.First(); ok && t.bytes != nil {
+		report.TemplateKey = k.ID()
+	}
+	return report, nil
 }
 
-// travelCountry turns the certificate's two letters into those of a travel
-// document (ICAO Doc 9303-3), for the countries an office here may belong to.
-func travelCountry(c *x509.Certificate) string {
-	if len(c.Subject.Country) != 1 {
-		return ""
-	}
-	two := strings.ToUpper(c.Subject.Country[0])
-	if three, ok := map[string]string{
-		"VN": "VNM", "LA": "LAO", "KH": "KHM", "CN": "CHN", "UT": "UTO",
-	}[two]; ok {
-		return three
-	}
-	return two
+// template is an enrolled face before it is sealed; bytes is nil for none.
+type template struct {
+	bytes []byte
+	model string
 }
 
-func loadHolder(file string) (p pass.Pass, issued time.Time, err error) {
-	b, err := readFile(file, 64<<10)
+// parseTemplate reads what "face enrol" prints.
+func parseTemplate(reference, model string) (template, error) {
+	b, err := base64.StdEncoding.DecodeString(reference)
 	if err != nil {
-		return p, issued, fmt.Errorf("holder: %w", err)
+		return template{}, errors.New("reference is not base64, as face enrol prints it")
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(b))
-	dec.KnownFields(true)
-	var h holder
-	if err := dec.Decode(&h); err != nil {
-		if errors.Is(err, io.EOF) {
-			return p, issued, errors.New("holder: the file is empty")
-		}
-		// The library's text quotes values.
-		return p, issued, fmt.Errorf("holder: not YAML with only the fields of docs/pass-profile.md")
+	if _, err := biometrics.ParseReference(b); err != nil {
+		return template{}, fmt.Errorf("reference: %w", err)
 	}
-	p = pass.Pass{
-		Number: h.Number, Type: h.Type, Name: h.Name, NameMRZ: h.NameMRZ,
-		Account: h.Account, Organisation: h.Organisation, Crossings: h.Crossings,
-	}
-	for _, d := range []struct {
-		field, text string
-		to          *time.Time
-	}{
-		{"birth", h.Birth, &p.Birth},
-		{"valid_from", h.ValidFrom, &p.ValidFrom},
-		{"valid_to", h.ValidTo, &p.ValidTo},
-		{"issued", h.Issued, &issued},
-	} {
-		if d.text == "" {
-			continue // missing dates are reported with the other fields
-		}
-		if *d.to, err = time.Parse(time.DateOnly, d.text); err != nil {
-			return p, issued, fmt.Errorf("holder: %s is not a date like 2026-09-01", d.field)
-		}
-	}
-	for _, d := range h.Directions {
-		switch d {
-		case "exit":
-			p.Directions |= pass.Exit
-		case "entry":
-			p.Directions |= pass.Entry
-		default:
-			return p, issued, errors.New("holder: directions are exit and entry")
-		}
-	}
-	return p, issued, nil
+	return template{b, model}, nil
 }
 
-// loadSigner reads a key and its certificate, and holds one to the other.
-func loadSigner(keyFile, certFile string) (*ecdsa.PrivateKey, *x509.Certificate, error) {
-	b, err := readFile(certFile, 1<<20)
+// replaceFile writes a file whole or not at all, for its owner's eyes only.
+func replaceFile(path string, b []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".gatectl-*")
 	if err != nil {
-		return nil, nil, fmt.Errorf("certificate: %w", err)
+		return err
 	}
-	if block, _ := pem.Decode(b); block != nil {
-		b = block.Bytes
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if _, err := f.Write(b); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	cert, err := x509.ParseCertificate(b)
-	if err != nil {
-		return nil, nil, fmt.Errorf("certificate %s: %w", certFile, err)
+	if err := f.Close(); err != nil {
+		return err
 	}
-	if b, err = readFile(keyFile, 1<<20); err != nil {
-		return nil, nil, fmt.Errorf("key: %w", err)
+	return os.Rename(f.Name(), path)
+}
+
+// titles are the words for a kind of pass on its label.
+func titles(kind string) string {
+	if kind == pass.TypePortPermit {
+		return "GIẤY PHÉP / PORT PERMIT"
 	}
-	block, _ := pem.Decode(b)
-	if block == nil {
-		return nil, nil, fmt.Errorf("key %s: not PEM", keyFile)
-	}
-	var key *ecdsa.PrivateKey
-	if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-		key, _ = parsed.(*ecdsa.PrivateKey)
-	} else if parsed, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
-		key = parsed
-	}
-	if key == nil {
-		return nil, nil, fmt.Errorf("key %s: not an unencrypted ECDSA key", keyFile)
-	}
-	if !key.PublicKey.Equal(cert.PublicKey) {
-		return nil, nil, errors.New("key and certificate do not belong together")
-	}
-	return key, cert, nil
+	return "GIẤY THÔNG HÀNH / BORDER PASS"
 }

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"time"
 
 	"bordergate/barcode/pass"
@@ -22,17 +21,23 @@ func passCommands() []command {
 		},
 		{
 			words:   "pass issue",
-			summary: "make a label: --holder FILE.yaml --key FILE --cert FILE --out label.png",
+			summary: "make a label: --holder FILE.yaml --key FILE --cert FILE --out label.png|.pdf, or many: --batch FILE.csv --out DIR",
 			run:     passIssue,
 		},
 		{
+			words:   "pass template-key",
+			summary: "make a key to seal face templates with, for gates and issuing offices: --out FILE",
+			run:     passTemplateKey,
+		},
+		{
 			words:   "pass verify",
-			summary: "read and check a label in an image: --trust DIR IMAGE",
+			summary: "read and check a label in an image: --trust DIR [--at-crossing CODE] [--direction exit|entry] IMAGE",
 			run:     passVerify,
 		},
 	}
 }
 
+// passFields is a pass as shown.
 type passFields struct {
 	Number       string   `json:"number"`
 	Type         string   `json:"type"`
@@ -50,12 +55,22 @@ type passFields struct {
 	Unknown      []int    `json:"unknown_tags,omitempty"`
 }
 
-// passReport adds the pass to the report of its seal. Valid means a valid
-// seal, a pass of the profile, and a day within its validity.
+// passReport adds the pass to the report of its seal. Valid means that no check
+// failed.
 type passReport struct {
 	sealReport
 	Validity string      `json:"validity,omitempty"` // current, not_yet or expired
 	Pass     *passFields `json:"pass,omitempty"`
+	Checks   []passCheck `json:"checks"`
+	Fields   []passField `json:"fields,omitempty"` // of a seal that somebody trusted signed
+}
+
+// place is where a pass is to be used, as far as it is known.
+type place struct {
+	at        time.Time
+	crossing  string
+	direction string
+	templates pass.TemplateKeys
 }
 
 func passVerify(_ context.Context, e env, args []string) int {
@@ -69,6 +84,10 @@ func passVerify(_ context.Context, e env, args []string) int {
 		p224: &no,
 		json: fs.Bool("json", false, "print JSON"),
 	}
+	var where place
+	fs.StringVar(&where.crossing, "at-crossing", "", "code of the crossing it is to be used at")
+	fs.StringVar(&where.direction, "direction", "", "exit or entry")
+	keyFile := fs.String("template-key", "", "key file to open the face template with")
 	files, status, ok := parseFlags(fs, args)
 	if !ok {
 		return status
@@ -76,15 +95,24 @@ func passVerify(_ context.Context, e env, args []string) int {
 	if len(files) != 1 {
 		return unable(e, words, errors.New("name one image"))
 	}
+	if !slices.Contains([]string{"", "exit", "entry"}, where.direction) {
+		return unable(e, words, errors.New("--direction is exit or entry"))
+	}
 	trust, at, err := f.load(e)
 	if err != nil {
 		return unable(e, words, err)
+	}
+	where.at = at
+	if *keyFile != "" {
+		if where.templates, err = loadTemplateKeys(*keyFile); err != nil {
+			return unable(e, words, err)
+		}
 	}
 	frame, err := loadLuma(files[0])
 	if err != nil {
 		return unable(e, words, err)
 	}
-	report := judgePass(symbol.NewReader().Read(frame, fileBudget), trust, at)
+	report := judgePass(symbol.NewReader().Read(frame, fileBudget), trust, where)
 	if err := printPass(e.Out, report, *f.json); err != nil {
 		return unable(e, words, err)
 	}
@@ -94,34 +122,56 @@ func passVerify(_ context.Context, e env, args []string) int {
 	return exitDone
 }
 
-func judgePass(found []symbol.Symbol, trust *seal.Trust, at time.Time) passReport {
-	if len(found) == 0 {
-		return passReport{sealReport: sealReport{
-			Code: seal.ReadError, Reason: "no barcode found", Features: []sealFeature{},
-		}}
+// pick takes the pass where several codes are in the picture, else the first
+// seal, else the first code.
+func pick(found []symbol.Symbol) symbol.Symbol {
+	best, rank := found[0], 0
+	for _, s := range found {
+		parsed, err := seal.Parse(s.Payload)
+		switch {
+		case err != nil:
+		case parsed.FeatureRef == pass.FeatureRef && parsed.Category == pass.Category:
+			return s
+		case rank == 0:
+			best, rank = s, 1
+		}
 	}
-	r := passReport{sealReport: judge(found[0].Payload, trust, at)}
+	return best
+}
+
+func judgePass(found []symbol.Symbol, trust *seal.Trust, where place) passReport {
+	if len(found) == 0 {
+		r := passReport{sealReport: sealReport{Code: seal.ReadError, Reason: "no barcode found", Features: []sealFeature{}}}
+		r.Checks = sealChecks(r.sealReport, "")
+		return r
+	}
+	s := pick(found)
+	r := passReport{sealReport: judge(s.Payload, trust, where.at)}
+	r.Checks = sealChecks(r.sealReport, fmt.Sprintf("%s, %d bytes, %d codes in view", s.Symbology, len(s.Payload), len(found)))
 	if !r.Valid {
 		return r // what nobody signed is not shown as a pass
 	}
-	s, err := seal.Parse(found[0].Payload)
+	parsed, err := seal.Parse(s.Payload)
 	if err != nil {
 		return r
 	}
-	p, err := pass.FromSeal(s)
+	p, err := pass.FromSeal(parsed)
+	r.Fields = explainFields(parsed, p, err)
+	r.Checks = append(r.Checks, passChecks(p, err, where)...)
 	if err != nil {
 		r.Valid, r.Code, r.Reason = false, seal.CodeOf(err), err.Error()
 		return r
 	}
 	r.Pass = showPass(p)
-	switch notYet, expired := p.On(at.Local()); {
+	switch notYet, expired := p.On(where.at.Local()); {
 	case notYet:
-		r.Valid, r.Validity = false, "not_yet"
+		r.Validity = "not_yet"
 	case expired:
-		r.Valid, r.Validity = false, "expired"
+		r.Validity = "expired"
 	default:
 		r.Validity = "current"
 	}
+	r.Valid = !slices.ContainsFunc(r.Checks, func(c passCheck) bool { return c.State == checkFailed })
 	return r
 }
 
@@ -130,13 +180,7 @@ func showPass(p pass.Pass) *passFields {
 		Number: p.Number, Type: p.Type, Name: p.Name, NameMRZ: p.NameMRZ,
 		Birth: p.Birth.Format(time.DateOnly), Account: p.Account, Organisation: p.Organisation,
 		ValidFrom: p.ValidFrom.Format(time.DateOnly), ValidTo: p.ValidTo.Format(time.DateOnly),
-		Crossings: p.Crossings, Model: p.Model, Template: len(p.SealedTemplate),
-	}
-	if p.Directions.Has(pass.Exit) {
-		f.Directions = append(f.Directions, "exit")
-	}
-	if p.Directions.Has(pass.Entry) {
-		f.Directions = append(f.Directions, "entry")
+		Crossings: p.Crossings, Directions: directionWords(p.Directions), Model: p.Model, Template: len(p.SealedTemplate),
 	}
 	for _, tag := range p.Unknown {
 		f.Unknown = append(f.Unknown, int(tag))
@@ -144,15 +188,13 @@ func showPass(p pass.Pass) *passFields {
 	return f
 }
 
-func printPass(w io.Writer, r passReport, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(r)
+func directionWords(d pass.Directions) []string {
+	var list []string
+	if d.Has(pass.Exit) {
+		list = append(list, "exit")
 	}
-	if err := printSeal(w, r.sealReport, false); err != nil || r.Pass == nil {
-		return err
+	if d.Has(pass.Entry) {
+		list = append(list, "entry")
 	}
-	p := r.Pass
-	_, err := fmt.Fprintf(w, "%s %s of %s, account %s, %s to %s (%s), crossings %v, directions %v\n",
-		p.Type, p.Number, p.Name, p.Account, p.ValidFrom, p.ValidTo, r.Validity, p.Crossings, p.Directions)
-	return err
+	return list
 }

@@ -192,7 +192,6 @@ func TestSealVerifyRefuses(t *testing.T) {
 		"no trust":  {[]string{o.path("junk")}, exitUnable, "--trust"},
 		"bad trust": {[]string{"--trust", o.path("none"), o.path("junk")}, exitUnable, "trust folder"},
 		"time":      {[]string{"--trust", o.path("trust"), "--at", "today", o.path("junk")}, exitUnable, "--at"},
-		"p224":      {[]string{"--trust", o.path("trust"), "--allow-p224", o.path("junk")}, exitUnable, "not in this version"},
 		"flag":      {[]string{"--frob"}, exitUnable, "frob"},
 	} {
 		out, errs, status := tool(t, append([]string{"seal", "verify", "--json"}, c.args...)...)
@@ -212,7 +211,7 @@ func TestIssueRefuses(t *testing.T) {
 		"birth":         {"1984-02-29", "1983-02-29", "birth"},
 		"no birth":      {"birth: 1984-02-29\n", "", "birth"},
 		"direction":     {"[exit, entry]", "[out]", "directions"},
-		"validity":      {inDays(300), inDays(-40), "validity"},
+		"validity":      {inDays(300), inDays(-40), "valid_to"},
 		"too long":      {inDays(300), inDays(12000), "outlive"},
 		"empty":         {good, "", "empty"},
 	} {
@@ -232,7 +231,9 @@ func TestIssueRefuses(t *testing.T) {
 		args []string
 		says string
 	}{
-		"pdf":        {[]string{"--out", o.path("refused.pdf")}, "not in this version"},
+		"sheet":      {[]string{"--sheet", "2x8"}, ".pdf"},
+		"dpi":        {[]string{"--dpi", "203"}, "203"},
+		"module":     {[]string{"--module", "7"}, "dots"},
 		"no png":     {[]string{"--out", o.path("refused.gif")}, ".png"},
 		"no photo":   {[]string{"--photo", o.path("none.jpg")}, "--photo"},
 		"other key":  {[]string{"--key", stranger.path("signer.key")}, "belong together"},

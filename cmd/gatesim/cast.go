@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"bordergate/cmd/gatesim/clips"
@@ -12,6 +13,7 @@ import (
 	"bordergate/cmd/gatesim/scenario"
 	"bordergate/cmd/gatesim/scene"
 	"bordergate/cmd/gatesim/station"
+	"bordergate/gate/reason"
 )
 
 // role is one traveller of the plan with everything he needs. Each has an
@@ -23,14 +25,45 @@ type role struct {
 	account string
 	number  string
 	pass    issue.Kind
-	jobs    [2]clips.Job // face, pass
+	// organisation is for whom he acts, or empty.
+	organisation string
+	jobs         [2]clips.Job // face, pass
 }
 
 // enrolled reports whether headquarters knows his account.
 func (r role) enrolled() bool { return r.Case != scenario.UnknownAccount }
 
 func (r role) entry() station.Account {
-	return station.Account{ID: r.account, Level: 2, Kind: "citizen", Model: r.holder.Model, Reference: r.holder.Reference}
+	return station.Account{
+		ID: r.account, Level: 2, Kind: "citizen", Model: r.holder.Model, Reference: r.holder.Reference, Organisation: r.organisation,
+	}
+}
+
+// organisation is the one that travellers act for.
+const organisation = "SIMORG1"
+
+// stamp is the last one on his pass: of yesterday, but for those whom it is
+// about.
+func (r role) stamp(now time.Time) station.Stamp {
+	ago := 24 * time.Hour
+	switch r.Case {
+	case scenario.StampDue:
+		ago = 11 * 24 * time.Hour
+	case scenario.StampSoon:
+		ago = 9 * 24 * time.Hour
+	}
+	return station.Stamp{Pass: r.number, By: "Simulated Officer", At: now.Add(-ago).UTC()}
+}
+
+// again gives the pass, and himself, of the last one before who is admitted.
+func (r *role) again(before []role) error {
+	for _, p := range slices.Backward(before) {
+		if p.Expect.Outcome == reason.Admitted {
+			r.holder, r.face, r.account, r.number, r.pass, r.organisation = p.holder, p.face, p.account, p.number, p.pass, p.organisation
+			return nil
+		}
+	}
+	return fmt.Errorf("cast traveller %d: nobody was admitted before whose pass could come back", r.N)
 }
 
 // looks are the different frames of a face and of a held pass; they are
@@ -65,6 +98,18 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 			v.pass = issue.Foreign
 		case scenario.ExpiredPass:
 			v.pass = issue.Expired
+		case scenario.WrongCrossing:
+			v.pass = issue.Elsewhere
+		case scenario.WrongDirection:
+			v.pass = issue.EntryOnly
+		case scenario.PortPermit:
+			v.pass = issue.Permit
+		case scenario.Organisation:
+			v.organisation = organisation
+		case scenario.Passback:
+			if err := v.again(out); err != nil {
+				return nil, err
+			}
 		}
 		if err := v.draw(office, t); err != nil {
 			return nil, err
@@ -86,7 +131,7 @@ func another(p enrol.Enrolled, list []enrol.Enrolled, order []int, i int) enrol.
 
 // draw says which clips he needs.
 func (r *role) draw(office *issue.Office, t scenario.Timing) error {
-	payload, err := office.Make(issue.Order{Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing})
+	payload, err := office.Make(issue.Order{Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing, Organisation: r.organisation})
 	if err != nil {
 		return err
 	}
@@ -113,7 +158,7 @@ func (r *role) draw(office *issue.Office, t scenario.Timing) error {
 
 // actor loads his clips.
 func (r role) actor(store *clips.Store) (play.Actor, error) {
-	a := play.Actor{Traveller: r.Traveller, Holds: r.Case == scenario.Unreadable}
+	a := play.Actor{Traveller: r.Traveller, Holds: r.Case == scenario.Unreadable, Empty: r.Case == scenario.NoPass}
 	var err error
 	if a.Face, err = store.Load(r.jobs[0]); err != nil {
 		return a, err

@@ -103,6 +103,7 @@ func TestContradictions(t *testing.T) {
 		{"the same", func(*report.Traveller) {}, 0},
 		{"another outcome", func(t *report.Traveller) { t.Outcome = "referred" }, 1},
 		{"another reason", func(t *report.Traveller) { t.Reasons = []reason.Reason{reason.PassExpired} }, 1},
+		{"another notice", func(t *report.Traveller) { t.Notices = []string{"stamp_soon"} }, 1},
 		{"no record", func(t *report.Traveller) { t.Tx = "z" }, 1},
 		{"no transaction seen", func(t *report.Traveller) { t.Tx = "" }, 1},
 	} {
@@ -208,6 +209,39 @@ func TestCast(t *testing.T) {
 	}
 	if again, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc.Timing, 1); err != nil || string(again[0].jobs[1].Pass.Payload) != string(roles[0].jobs[1].Pass.Payload) {
 		t.Errorf("the same seed gives another pass (%v)", err)
+	}
+}
+
+func TestCastOfPasses(t *testing.T) {
+	sc, err := scenario.Load("passes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	office, err := issue.Open(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := sc.Plan(0, 1)
+	roles, err := cast(plan, len(plan), persons(5), nil, office, sc.Timing, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, owner := time.Now(), role{}
+	for _, r := range roles {
+		same := r.number == owner.number && r.account == owner.account && r.face.ID == owner.face.ID && r.organisation == owner.organisation
+		if same != (r.Case == scenario.Passback) {
+			t.Errorf("traveller %d is %s and comes with pass %s, the last admitted had %s", r.N, r.Case, r.number, owner.number)
+		}
+		days := int(now.Sub(r.stamp(now).At).Hours() / 24)
+		if due, soon := days > 10, days > 8 && days <= 10; due != (r.Case == scenario.StampDue) || soon != (r.Case == scenario.StampSoon) {
+			t.Errorf("traveller %d is %s, stamped %d days ago", r.N, r.Case, days)
+		}
+		if r.Expect.Outcome == reason.Admitted {
+			owner = r
+		}
+	}
+	if _, err := cast(plan[1:], 0, persons(5), nil, office, sc.Timing, 1); err == nil {
+		t.Error("a pass comes back that nobody had")
 	}
 }
 

@@ -74,6 +74,7 @@ func compare(own, there []journal.Line) report.Records {
 type public struct {
 	Outcome string             `json:"outcome"`
 	Reasons []string           `json:"reasons"`
+	Notices []string           `json:"notices"`
 	Score   float64            `json:"score"`
 	Steps   map[string]float64 `json:"steps_us"`
 }
@@ -148,7 +149,7 @@ func contradictions(r *report.Report, there []journal.Line) {
 			words = append(words, v.String())
 		}
 		recs := outcome[t.Tx]
-		if t.Tx == "" || len(recs) != 1 || recs[0].Outcome != t.Outcome || !slices.Equal(slices.Sorted(slices.Values(recs[0].Reasons)), slices.Sorted(slices.Values(words))) {
+		if t.Tx == "" || len(recs) != 1 || recs[0].Outcome != t.Outcome || !slices.Equal(recs[0].Notices, t.Notices) || !slices.Equal(slices.Sorted(slices.Values(recs[0].Reasons)), slices.Sorted(slices.Values(words))) {
 			r.Records.Unmatched++
 			t.AsExpected = false
 			t.Faults = append(t.Faults, fmt.Sprintf("headquarters has %d records of his outcome, or another outcome", len(recs)))

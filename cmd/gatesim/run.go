@@ -57,11 +57,19 @@ func (x *production) newReport(setup time.Duration) *report.Report {
 		Liveness: "observe", Notes: x.notes, Faults: []string{}, SetupSeconds: setup.Seconds(), Machine: machine(),
 	}
 	if x.scenario.Timing == scenario.DefaultTiming() {
-		r.Notes = append(r.Notes, "every traveller moves as the default traveller does; one in ten fumbles")
+		r.Notes = append(r.Notes, "every traveller moves as the default traveller does; "+fumbles(x.scenario.Fumbles))
 	} else {
 		r.Notes = append(r.Notes, "the scenario sets other times than the default traveller's: see timing_ms")
 	}
 	return r
+}
+
+// fumbles says how many do something wrong first.
+func fumbles(oneIn int) string {
+	if oneIn == 0 {
+		return "nobody fumbles"
+	}
+	return fmt.Sprintf("one in %d fumbles", oneIn)
 }
 
 // timing lists a traveller's times in milliseconds.
@@ -86,10 +94,7 @@ func (x *production) travellers(ctx context.Context, r *report.Report, out io.Wr
 			return err
 		}
 		if v.Moment != "" {
-			a.Decide = func(ctx context.Context) error {
-				_, err := x.station.Decide(ctx, "suspend", v.account)
-				return err
-			}
+			a.Decide = func(ctx context.Context) error { return x.takeAway(ctx, v) }
 		}
 		res, err := x.stage().Walk(ctx, a)
 		if err != nil {
@@ -119,7 +124,21 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 	} else if err := x.online(ctx, out); err != nil {
 		return err
 	}
+	if v.Restart {
+		if err := x.restart(ctx, out); err != nil {
+			return err
+		}
+	}
 	switch v.Case {
+	case scenario.RevokedPass:
+		if v.Moment != "" {
+			return nil
+		}
+		id, err := x.station.Revoke(ctx, v.number)
+		if err != nil {
+			return err
+		}
+		return x.station.WaitApplied(ctx, id)
 	case scenario.Suspended:
 		return x.decide(ctx, "suspend", v.account)
 	case scenario.Restored:
@@ -129,6 +148,27 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 		return x.decide(ctx, "restore", v.account)
 	}
 	return nil
+}
+
+// takeAway has headquarters suspend his account or revoke his pass.
+func (x *production) takeAway(ctx context.Context, v role) error {
+	if v.Case == scenario.RevokedPass {
+		_, err := x.station.Revoke(ctx, v.number)
+		return err
+	}
+	_, err := x.station.Decide(ctx, "suspend", v.account)
+	return err
+}
+
+// restart kills the gate's daemon with no warning and starts it again.
+func (x *production) restart(ctx context.Context, out io.Writer) error {
+	x.station.KillGate()
+	x.stage().Clear()
+	if err := x.station.StartGate(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "     -- the gate's daemon was killed and is back --")
+	return x.station.WaitCaughtUp(ctx)
 }
 
 // online has headquarters up again, and every record delivered to it.
@@ -171,7 +211,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // line turns what was seen of a traveller into his line of the report.
 func (x *production) line(v role, res play.Result) report.Traveller {
 	t := report.Traveller{
-		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
+		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, Notices: res.Event.Notices, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
 		Faults: res.Faults, Unlocks: len(res.Unlocks), Fumble: fumbleWord(v.Traveller), Moment: v.Moment,
 		Holder: v.holder.ID, Face: v.face.ID, FacesSource: v.face.Source, Recapture: v.face.Recapture(),
 	}

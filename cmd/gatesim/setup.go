@@ -175,16 +175,29 @@ func (x *production) open(ctx context.Context, p progress) error {
 		return err
 	}
 	p.say("the gate is ready; its status page is %s", x.station.StatusURL())
-	var list []station.Account
+	return x.introduce(ctx, p)
+}
+
+// introduce tells headquarters, and it the gate, of every account and stamp.
+func (x *production) introduce(ctx context.Context, p progress) error {
+	list := []station.Account{{ID: organisation, Level: 2, Kind: "organisation"}}
+	var stamps []station.Stamp
 	for _, r := range x.roles {
+		if r.Case == scenario.Passback {
+			continue // another's account and pass
+		}
 		if r.enrolled() {
 			list = append(list, r.entry())
 		}
+		stamps = append(stamps, r.stamp(time.Now()))
 	}
 	if err := x.station.PutAccounts(ctx, list); err != nil {
 		return err
 	}
-	p.say("%d accounts are in the gate's cache", len(list))
+	if err := x.station.PutStamps(ctx, stamps); err != nil {
+		return err
+	}
+	p.say("%d accounts and %d stamps are in the gate's cache", len(list), len(stamps))
 	return nil
 }
 

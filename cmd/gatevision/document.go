@@ -23,6 +23,7 @@ type documentJob struct {
 	budget  time.Duration
 	session uint32
 	seen    []sighting
+	shown   shown
 }
 
 // sighting is a payload sent, and when.
@@ -39,7 +40,10 @@ func newDocumentJob(cfg worker.WorkerConfig, child *worker.Child) *documentJob {
 	return &documentJob{child: child, reader: symbol.NewReader(), budget: budget}
 }
 
-func (d *documentJob) begin(session uint32) { d.session, d.seen = session, nil }
+func (d *documentJob) begin(session uint32) {
+	d.session, d.seen = session, nil
+	d.shown.begin()
+}
 
 func (d *documentJob) close() {}
 
@@ -49,6 +53,11 @@ func (d *documentJob) frame(f *vision.Frame) error {
 		return err
 	}
 	w, h := f.Size()
+	if d.shown.frame(pix, w, h) {
+		if err := d.child.Send(worker.Shown{Session: d.session, FrameAt: f.At()}); err != nil {
+			return err
+		}
+	}
 	for _, s := range d.reader.Read(symbol.Luma{Pix: pix, Stride: w, W: w, H: h}, d.budget) {
 		now := monotonic()
 		if !d.fresh(s.Payload, now) {

@@ -53,6 +53,8 @@ func commands() []command {
 		{"gate retire", "retire a gate: --gate ID", cmdGateRetire},
 		{"account put", "enrol accounts: --file FILE", cmdAccountPut},
 		{"decide", "suspend|restore|cancel --account ID --by NAME --role ROLE --authorisation REF --ground GROUND [--request N]", cmdDecide},
+		{"pass revoke", "revoke a pass for good: --number N --ground GROUND --by NAME [--role ROLE --authorisation REF --request N]", cmdPassRevoke},
+		{"stamp", "a pass was stamped: --pass N --by NAME [--at RFC3339], or --file FILE", cmdStamp},
 		{"applied", "which gates follow a decision: --decision ID", cmdApplied},
 		{"notice sent", "a legal notice was sent: --decision ID --to WHOM", cmdNotice},
 		{"records", "list records: --gate G --stream S [--open]", cmdRecords},

@@ -45,6 +45,10 @@ func TestCommandsThatCannotBeCarriedOut(t *testing.T) {
 		"no process":     {append([]string{"status"}, socket...), "hqd is not running here"},
 		"no action":      {append([]string{"decide", "--account", "a"}, socket...), "want one of"},
 		"missing flags":  {append([]string{"decide", "suspend"}, socket...), "--ground is missing"},
+		"no ground":      {append([]string{"pass", "revoke", "--number", "P1"}, socket...), "--ground is missing"},
+		"no pass":        {append([]string{"stamp", "--by", "N. N."}, socket...), "--pass is missing"},
+		"two stamps":     {append([]string{"stamp", "--pass", "P1", "--file", "f"}, socket...), "not both"},
+		"stamp's time":   {append([]string{"stamp", "--pass", "P1", "--by", "N. N.", "--at", "noon"}, socket...), "--at"},
 		"no request":     {append([]string{"gate", "add"}, socket...), "--request is missing"},
 		"no such config": {[]string{"serve", "--config", filepath.Join(dir, "none.yaml")}, "none.yaml"},
 		"no identity": {[]string{

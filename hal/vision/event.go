@@ -1,6 +1,6 @@
 package vision
 
-// Event is what comes out of Worker.Events: Up, Down, Symbol, Face, CameraHealth or Image.
+// Event is what comes out of Worker.Events: Up, Down, Symbol, Shown, Face, CameraHealth or Image.
 type Event interface{ event() }
 
 // Up tells that a worker is ready.
@@ -24,6 +24,14 @@ type Symbol struct {
 	Payload         []byte
 	// Corners are in pixels of the frame.
 	Corners [4][2]float32
+}
+
+// Shown tells that something with edges or print came before the document camera, whether or not a code on it can be read; once for
+// each session. It is no reading: it tells a pass that cannot be read from none.
+type Shown struct {
+	Session uint32
+	// FrameAt is CLOCK_MONOTONIC nanoseconds.
+	FrameAt int64
 }
 
 // FaceQuality are the measurements on one face; the terms are those of biometrics.Quality.
@@ -82,11 +90,13 @@ type Image struct {
 func (Up) event()           {}
 func (Down) event()         {}
 func (Symbol) event()       {}
+func (Shown) event()        {}
 func (Face) event()         {}
 func (CameraHealth) event() {}
 func (Image) event()        {}
 
 func (Symbol) kind() Kind       { return kindSymbol }
+func (Shown) kind() Kind        { return kindShown }
 func (Face) kind() Kind         { return kindFace }
 func (CameraHealth) kind() Kind { return kindHealth }
 func (Image) kind() Kind        { return kindImage }
@@ -105,6 +115,11 @@ func (s Symbol) encode(e *encoder) {
 		e.f32(c[0])
 		e.f32(c[1])
 	}
+}
+
+func (s Shown) encode(e *encoder) {
+	e.u32(s.Session)
+	e.i64(s.FrameAt)
 }
 
 func decodeSymbol(d *decoder) Symbol {

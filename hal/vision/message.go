@@ -8,7 +8,7 @@ import (
 )
 
 // Version is the protocol's version. Both ends are built from one tree, so another version is a mixed installation and is refused.
-const Version = 1
+const Version = 2
 
 // MaxBody is the largest body of a message in bytes.
 const MaxBody = 1 << 20
@@ -46,6 +46,7 @@ const (
 	kindHealth Kind = 19
 	kindImage  Kind = 20
 	kindFault  Kind = 21
+	kindShown  Kind = 22
 )
 
 // Message is anything that goes over the socket. The types in this package that have this method are all there are.
@@ -129,6 +130,8 @@ func decode(k Kind, body []byte) (Message, error) {
 		m = decodeHealth(d)
 	case kindImage:
 		m = decodeImage(d)
+	case kindShown:
+		m = Shown{Session: d.u32(), FrameAt: d.i64()}
 	case kindFault:
 		m = Fault{Text: d.text(maxText)}
 	default:

@@ -31,6 +31,7 @@ func samples() []Message {
 		},
 		CameraHealth{OK: true, Err: "none", FPS: 24.9, AgeMillis: -1, Width: 1280, Height: 720, Dark: true},
 		Image{Session: 1, FrameAt: 2, Width: 3, Height: 4, JPEG: []byte{0xff, 0xd8}},
+		Shown{Session: 1, FrameAt: 2},
 	}
 }
 

@@ -12,6 +12,7 @@ const (
 	keepSymbols = 16
 	keepImages  = 2
 	keepHealth  = 1
+	keepShown   = 4
 	// keepLife bounds Up and Down. A reader that leaves this many behind has missed a quarter of an hour of crashes; what it must
 	// know, the last ones, is still there.
 	keepLife = 256
@@ -91,6 +92,8 @@ func family(e Event) (name, limit int) {
 		return 3, keepImages
 	case CameraHealth:
 		return 4, keepHealth
+	case Shown:
+		return 6, keepShown
 	default:
 		return 5, keepLife
 	}

@@ -38,8 +38,8 @@ func (a Account) MarshalJSON() ([]byte, error) {
 	}{a.Status, a.Level, a.Kind, a.Organisation, a.Model, len(a.Reference) > 0, a.Ver, a.Overlaid})
 }
 
-// errValue says that a stored value does not fit its form.
-var errValue = errors.New("stored account is malformed")
+// errValue says that a stored account, pass or movement does not fit its form.
+var errValue = errors.New("stored value is malformed")
 
 const valueVersion = 1
 
@@ -110,33 +110,47 @@ func text(b []byte) (s string, rest []byte, ok bool) {
 	return string(b[1:n]), b[n:], true
 }
 
-// seal gives the value stored under key: version, ciphertext, CRC-32C.
+// seal gives the value stored under key.
 func (c *crypt) seal(key accountKey, a *Account) ([]byte, error) {
 	plain, err := a.encode()
 	if err != nil {
 		return nil, err
 	}
-	b := append(make([]byte, 0, 1+len(plain)+28+4), valueVersion)
-	b = c.aead.Seal(b, nil, plain, key[:])
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
+	return c.sealValue(key, plain), nil
 }
 
-// open reads a stored value. The checksum comes first: it tells damage from
-// forgery.
+// sealValue binds a value to its key: version, ciphertext, CRC-32C.
+func (c *crypt) sealValue(key accountKey, plain []byte) []byte {
+	b := append(make([]byte, 0, 1+len(plain)+28+4), valueVersion)
+	b = c.aead.Seal(b, nil, plain, key[:])
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// open reads a stored account.
 func (c *crypt) open(key accountKey, b []byte) (Account, error) {
+	plain, err := c.openValue(key, b)
+	if err != nil {
+		return Account{}, err
+	}
+	return decodeAccount(plain)
+}
+
+// openValue reads a stored value. The checksum comes first: it tells damage
+// from forgery.
+func (c *crypt) openValue(key accountKey, b []byte) ([]byte, error) {
 	if len(b) < 5 {
-		return Account{}, fmt.Errorf("%w: %d bytes", errValue, len(b))
+		return nil, fmt.Errorf("%w: %d bytes", errValue, len(b))
 	}
 	body := b[:len(b)-4]
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(b[len(b)-4:]) {
-		return Account{}, fmt.Errorf("%w: checksum", errValue)
+		return nil, fmt.Errorf("%w: checksum", errValue)
 	}
 	if body[0] != valueVersion {
-		return Account{}, fmt.Errorf("%w: version %d", errValue, body[0])
+		return nil, fmt.Errorf("%w: version %d", errValue, body[0])
 	}
 	plain, err := c.aead.Open(nil, nil, body[1:], key[:])
 	if err != nil {
-		return Account{}, fmt.Errorf("%w: does not open", errValue)
+		return nil, fmt.Errorf("%w: does not open", errValue)
 	}
-	return decodeAccount(plain)
+	return plain, nil
 }

@@ -26,6 +26,8 @@ type Counts struct {
 	Foreigners    int64 `json:"foreigners"`
 	Organisations int64 `json:"organisations"`
 	References    int64 `json:"references"` // with a face reference
+	Passes        int64 `json:"passes"`     // of which anything is known
+	RevokedPasses int64 `json:"revoked_passes"`
 }
 
 func (c *Counts) add(a *Account, n int64) {
@@ -151,6 +153,9 @@ func (r *Replica) commit(at place, changes []wire.Change) error {
 func (r *Replica) applyOne(tx *bbolt.Tx, c *wire.Change, counts *Counts, versions map[accountKey]uint64) error {
 	if c.Check() != nil {
 		return nil
+	}
+	if c.OfPass() {
+		return r.applyPass(tx, c, counts, versions)
 	}
 	key := r.crypt.id(c.Account)
 	old, found, err := r.get(tx, key)

@@ -5,13 +5,18 @@
 // hash are in the same transaction as the data, so every change counts exactly
 // once. A suspension or cancellation bites in memory before it is committed and
 // an older version never undoes it; a restoration holds only once committed. A
-// cancelled account stays cancelled.
+// cancelled account stays cancelled. The same holds for the revocation of a
+// pass by its number; a stamp counts once committed.
+//
+// Beside what headquarters says it keeps the gate's own last movement of each
+// pass: known at once, durable after SaveMoves, and rebuilt by the caller from
+// the journal where the file was lost.
 //
 // It fails closed: a new, damaged or diverged replica answers every Lookup with
 // ErrResync until it has reached a signed head. A damaged file is moved aside
 // and rebuilt from headquarters.
 //
-// The file tells a thief nothing: account ids are keyed hashes, everything else
+// The file tells a thief nothing: account ids and pass numbers are keyed hashes, everything else
 // is sealed. Lookup is safe for concurrent use and takes microseconds; the
 // methods that change something may be called from any goroutine and run one at
 // a time.

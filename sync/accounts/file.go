@@ -19,6 +19,8 @@ import (
 var (
 	bucketMeta     = []byte("meta")
 	bucketAccounts = []byte("accounts")
+	bucketPasses   = []byte("passes")
+	bucketMoves    = []byte("movements")
 
 	keyVersion = []byte("version")
 	keyCheck   = []byte("check")
@@ -27,7 +29,9 @@ var (
 )
 
 const (
-	fileVersion  = 1
+	// Version 2 has passes and movements. A file of version 1 is made anew: it
+	// has taken places of the log whose revocations it could not keep.
+	fileVersion  = 2
 	minMap       = 1 << 30
 	damagedExt   = ".damaged"
 	minFilePages = 4
@@ -87,11 +91,14 @@ func (r *Replica) bolt(size int64) (db *bbolt.DB, err error) {
 // load reads the meta bucket into the replica.
 func (r *Replica) load(tx *bbolt.Tx) error {
 	b := tx.Bucket(bucketMeta)
-	if b == nil || tx.Bucket(bucketAccounts) == nil {
+	if b == nil {
 		return errors.New("it is no accounts file")
 	}
 	if v := b.Get(keyVersion); len(v) != 1 || v[0] != fileVersion {
 		return errors.New("unknown version")
+	}
+	if tx.Bucket(bucketAccounts) == nil || tx.Bucket(bucketPasses) == nil || tx.Bucket(bucketMoves) == nil {
+		return errors.New("it is no accounts file")
 	}
 	check, err := checkCRC(b.Get(keyCheck))
 	if err != nil {
@@ -131,8 +138,10 @@ func (r *Replica) create() error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.CreateBucket(bucketAccounts)
-		return errors.Join(err,
+		_, err1 := tx.CreateBucket(bucketAccounts)
+		_, err2 := tx.CreateBucket(bucketPasses)
+		_, err3 := tx.CreateBucket(bucketMoves)
+		return errors.Join(err1, err2, err3,
 			meta.Put(keyVersion, []byte{fileVersion}),
 			meta.Put(keyCheck, withCRC(r.crypt.check[:])),
 			putMeta(tx, place{}, Counts{}))

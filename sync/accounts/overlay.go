@@ -75,18 +75,34 @@ func (o *overlay) len() int {
 	return len(o.m)
 }
 
-// Overlay makes a suspension or cancellation bite at once, before it is
-// committed. It does nothing for any other change, nor for a version that is
-// not newer than the known one. It is lost at a restart; the log brings the
-// change again.
+// Overlay makes a suspension, a cancellation or the revocation of a pass bite
+// at once, before it is committed. It does nothing for any other change, nor
+// for a version that is not newer than the known one. It is lost at a restart;
+// the log brings the change again.
 func (r *Replica) Overlay(c wire.Change) {
-	if !c.Restricts() || c.Account == "" || len(c.Account) > wire.MaxAccountID || c.Ver == 0 {
+	switch {
+	case !c.Restricts() || c.Ver == 0:
+	case c.OfPass():
+		r.overlayPass(c)
+	case c.Account != "" && len(c.Account) <= wire.MaxAccountID:
+		key := r.crypt.id(c.Account)
+		r.overlay.put(key, overlaid{c.Status, c.Ver})
+		// Entered first and compared after: in between it can only refuse.
+		if a, found, err := r.committed(key); err == nil && found {
+			r.overlay.drop(key, a.Ver)
+		}
+	}
+}
+
+// overlayPass enters a revocation; a revoked pass is as final as a cancelled
+// account.
+func (r *Replica) overlayPass(c wire.Change) {
+	if c.Pass == "" || len(c.Pass) > wire.MaxPass {
 		return
 	}
-	key := r.crypt.id(c.Account)
-	r.overlay.put(key, overlaid{c.Status, c.Ver})
-	// Entered first and compared after: in between it can only refuse.
-	if a, found, err := r.committed(key); err == nil && found {
-		r.overlay.drop(key, a.Ver)
+	key := r.crypt.passKey(c.Pass)
+	r.overlay.put(key, overlaid{wire.StatusCancelled, c.Ver})
+	if p, found, err := r.committedPass(key); err == nil && found {
+		r.overlay.drop(key, p.Ver)
 	}
 }

@@ -68,6 +68,7 @@ type Replica struct {
 	closed bool
 
 	overlay overlay
+	moves   moves
 
 	mu          sync.RWMutex
 	at          place
@@ -100,7 +101,7 @@ func Open(o Options) (*Replica, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open accounts: %w", err)
 	}
-	r := &Replica{opts: o, crypt: c, overlay: newOverlay(o.MaxOverlay)}
+	r := &Replica{opts: o, crypt: c, overlay: newOverlay(o.MaxOverlay), moves: moves{m: map[accountKey]*Movement{}}}
 	r.life.Lock()
 	defer r.life.Unlock()
 	err = r.openFile()
@@ -196,22 +197,28 @@ func (r *Replica) Committed(id string) (wire.Status, bool) {
 
 // committed reads an account from the file.
 func (r *Replica) committed(key accountKey) (a Account, found bool, err error) {
+	err = r.look(func(tx *bbolt.Tx) error {
+		a, found, err = r.get(tx, key)
+		return err
+	})
+	if err != nil {
+		return Account{}, false, err
+	}
+	return a, found, nil
+}
+
+// look runs one read transaction; what it cannot read is damage.
+func (r *Replica) look(fn func(*bbolt.Tx) error) error {
 	r.life.RLock()
 	defer r.life.RUnlock()
 	if r.closed {
-		return a, false, ErrClosed
+		return ErrClosed
 	}
-	err = guard(func() error {
-		return r.db.View(func(tx *bbolt.Tx) error {
-			a, found, err = r.get(tx, key)
-			return err
-		})
-	})
-	if err != nil {
+	if err := guard(func() error { return r.db.View(fn) }); err != nil {
 		r.markDamaged()
-		return Account{}, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return a, found, nil
+	return nil
 }
 
 func (r *Replica) get(tx *bbolt.Tx, key accountKey) (Account, bool, error) {

@@ -32,11 +32,14 @@ const (
 const (
 	OpPut    = "put"    // the account's data, as enrolled
 	OpStatus = "status" // a decision on its status
+	OpRevoke = "revoke" // a pass is worth nothing any more, for good
+	OpStamp  = "stamp"  // a pass has a new verification stamp
 )
 
 // Limits of the accounts log.
 const (
 	MaxAccountID   = 64
+	MaxPass        = 64 // bytes of a pass number
 	MaxModel       = 64
 	ReferenceSize  = 160      // bytes of a face reference
 	MaxDeltaN      = 500      // changes in one delta
@@ -58,16 +61,22 @@ const (
 	ActionSuspend Action = "suspend"
 	ActionRestore Action = "restore"
 	ActionCancel  Action = "cancel"
+	ActionRevoke  Action = "revoke" // of a pass, not of an account
 
 	DeciderCommander Decider = "station_commander"
 	DeciderDeputy    Decider = "authorised_deputy"
+	DeciderIssuer    Decider = "issuing_office" // may revoke a pass, and nothing else
 
-	GroundSecurity Ground = "security_risk"
-	GroundOwner    Ground = "owner_request"
-	GroundCleared  Ground = "risk_cleared"
+	GroundSecurity  Ground = "security_risk"
+	GroundOwner     Ground = "owner_request"
+	GroundCleared   Ground = "risk_cleared"
+	GroundLost      Ground = "lost"      // of a pass, as the three after it
+	GroundStolen    Ground = "stolen"    //
+	GroundReplaced  Ground = "replaced"  // by a pass with another number
+	GroundWithdrawn Ground = "withdrawn" // the right to cross has ended
 )
 
-// Decision is who changed a status, by what right and why. By names nobody:
+// Decision is who changed a status or revoked a pass, by what right and why. By names nobody:
 // it is HQ's keyed hash of the decider, or empty.
 type Decision struct {
 	ID            string  `json:"id"` // 16 random bytes, hex
@@ -80,17 +89,20 @@ type Decision struct {
 	At            int64   `json:"at"` // Unix ns
 }
 
-// Change is one entry of the accounts log.
+// Change is one entry of the accounts log: of an account, or with OpRevoke and
+// OpStamp of a pass, which its signed number names.
 type Change struct {
 	Op           string    `json:"op"`
 	Account      string    `json:"account"`
-	Ver          uint64    `json:"ver"` // rises with every change of the account
+	Pass         string    `json:"pass,omitempty"`
+	Ver          uint64    `json:"ver"` // rises with every change of the account or pass
 	Status       Status    `json:"status"`
 	Level        int       `json:"level,omitempty"` // 1 or 2
 	Kind         string    `json:"kind,omitempty"`
 	Organisation string    `json:"organisation,omitempty"`
 	Model        string    `json:"model,omitempty"`
 	Reference    []byte    `json:"reference,omitempty"`
+	Stamped      int64     `json:"stamped,omitempty"` // when the stamp was given, Unix ns
 	Decision     *Decision `json:"decision,omitempty"`
 }
 
@@ -103,14 +115,22 @@ var (
 // Restricts reports whether the change takes a right away. Such a change bites
 // before it is committed; one that gives a right back only after.
 func (c Change) Restricts() bool {
-	return c.Status == StatusSuspended || c.Status == StatusCancelled
+	return c.Op == OpRevoke || c.Status == StatusSuspended || c.Status == StatusCancelled
 }
+
+// OfPass reports whether the change is of a pass and not of an account.
+func (c Change) OfPass() bool { return c.Op == OpRevoke || c.Op == OpStamp }
 
 // Check holds a change to its form, and a change of status to domain rule 3.
 // HQ refuses to make what fails it; a gate refuses to carry it out. The error
 // names no person and no account.
 func (c Change) Check() error {
+	if c.OfPass() {
+		return c.checkPass()
+	}
 	switch {
+	case c.Pass != "" || c.Stamped != 0:
+		return fmt.Errorf("%w: a pass in a change of an account", ErrChange)
 	case c.Account == "" || len(c.Account) > MaxAccountID:
 		return fmt.Errorf("%w: account id of %d bytes", ErrChange, len(c.Account))
 	case c.Ver == 0:
@@ -127,7 +147,7 @@ func (c Change) Check() error {
 		if c.Decision == nil {
 			return fmt.Errorf("%w: a status without a decision", ErrDecision)
 		}
-		return c.Decision.check(c.Status)
+		return c.Decision.checkStatus(c.Status)
 	}
 	return fmt.Errorf("%w: op %.20q", ErrChange, c.Op)
 }
@@ -146,7 +166,29 @@ func (c Change) checkPut() error {
 	return nil
 }
 
-func (d Decision) check(to Status) error {
+// checkPass holds a change of a pass to its form: it says nothing of an account.
+func (c Change) checkPass() error {
+	switch {
+	case c.Pass == "" || len(c.Pass) > MaxPass:
+		return fmt.Errorf("%w: pass number of %d bytes", ErrChange, len(c.Pass))
+	case c.Ver == 0:
+		return fmt.Errorf("%w: version 0", ErrChange)
+	case c.Account != "" || c.Status != "" || c.Level != 0 || c.Kind != "" || c.Organisation != "" || c.Model != "" || len(c.Reference) != 0:
+		return fmt.Errorf("%w: an account in a change of a pass", ErrChange)
+	case c.Op == OpStamp && (c.Stamped <= 0 || c.Decision != nil):
+		return fmt.Errorf("%w: a stamp has a time and no decision", ErrChange)
+	case c.Op == OpStamp:
+		return nil
+	case c.Stamped != 0:
+		return fmt.Errorf("%w: a revocation with a stamp", ErrChange)
+	case c.Decision == nil:
+		return fmt.Errorf("%w: a revocation without a decision", ErrDecision)
+	}
+	return c.Decision.checkRevocation()
+}
+
+// check holds a decision to what every one has, whatever it is on.
+func (d Decision) check() error {
 	id, err := hex.DecodeString(d.ID)
 	switch {
 	case err != nil || len(id) != 16:
@@ -155,12 +197,35 @@ func (d Decision) check(to Status) error {
 		return fmt.Errorf("%w: no time", ErrDecision)
 	case len(d.Authorisation) > maxDecisionTxt || len(d.Request) > maxDecisionTxt || len(d.By) > maxDecisionTxt:
 		return fmt.Errorf("%w: a text is too long", ErrDecision)
-	case d.Role != DeciderCommander && d.Role != DeciderDeputy:
-		return fmt.Errorf("%w: role %.30q, want station_commander or authorised_deputy", ErrDecision, d.Role)
 	case d.Role == DeciderDeputy && d.Authorisation == "":
 		return fmt.Errorf("%w: a deputy without the reference of the commander's authorisation", ErrDecision)
 	case d.Ground == GroundOwner && d.Request == "":
 		return fmt.Errorf("%w: owner_request without the request's number", ErrDecision)
+	}
+	return nil
+}
+
+// checkRevocation holds the revocation of a pass to who may revoke and why.
+func (d Decision) checkRevocation() error {
+	grounds := []Ground{GroundLost, GroundStolen, GroundReplaced, GroundWithdrawn, GroundSecurity, GroundOwner}
+	switch {
+	case d.Action != ActionRevoke:
+		return fmt.Errorf("%w: action %.20q does not revoke", ErrDecision, d.Action)
+	case !slices.Contains([]Decider{DeciderIssuer, DeciderCommander, DeciderDeputy}, d.Role):
+		return fmt.Errorf("%w: role %.30q, want issuing_office, station_commander or authorised_deputy", ErrDecision, d.Role)
+	case !slices.Contains(grounds, d.Ground):
+		return fmt.Errorf("%w: ground %.30q is none for revoke", ErrDecision, d.Ground)
+	}
+	return d.check()
+}
+
+// checkStatus holds a decision on an account to domain rule 3.
+func (d Decision) checkStatus(to Status) error {
+	if d.Role != DeciderCommander && d.Role != DeciderDeputy {
+		return fmt.Errorf("%w: role %.30q, want station_commander or authorised_deputy", ErrDecision, d.Role)
+	}
+	if err := d.check(); err != nil {
+		return err
 	}
 	rules := map[Action]struct {
 		to      Status

@@ -80,6 +80,61 @@ func TestStatusNeedsALawfulDecision(t *testing.T) {
 	}
 }
 
+func goodRevocation() Change {
+	return Change{Op: OpRevoke, Pass: "P1", Ver: 1, Decision: &Decision{
+		ID: strings.Repeat("0a", 16), Action: ActionRevoke, Role: DeciderIssuer, Ground: GroundLost, At: 1,
+	}}
+}
+
+func TestChangesOfAPassAreChecked(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*Change)
+		err    error
+	}{
+		"revocation":           {func(*Change) {}, nil},
+		"commander revokes":    {func(c *Change) { c.Decision.Role, c.Decision.Ground = DeciderCommander, GroundSecurity }, nil},
+		"no number":            {func(c *Change) { c.Pass = "" }, ErrChange},
+		"long number":          {func(c *Change) { c.Pass = strings.Repeat("P", MaxPass+1) }, ErrChange},
+		"version 0":            {func(c *Change) { c.Ver = 0 }, ErrChange},
+		"with an account":      {func(c *Change) { c.Account = "a-1" }, ErrChange},
+		"with a status":        {func(c *Change) { c.Status = StatusActive }, ErrChange},
+		"with a reference":     {func(c *Change) { c.Reference = make([]byte, ReferenceSize) }, ErrChange},
+		"revoked and stamped":  {func(c *Change) { c.Stamped = 1 }, ErrChange},
+		"no decision":          {func(c *Change) { c.Decision = nil }, ErrDecision},
+		"unknown role":         {func(c *Change) { c.Decision.Role = "clerk" }, ErrDecision},
+		"deputy without":       {func(c *Change) { c.Decision.Role = DeciderDeputy }, ErrDecision},
+		"ground of a restore":  {func(c *Change) { c.Decision.Ground = GroundCleared }, ErrDecision},
+		"owner without":        {func(c *Change) { c.Decision.Ground = GroundOwner }, ErrDecision},
+		"action of an account": {func(c *Change) { c.Decision.Action = ActionCancel }, ErrDecision},
+		"no time":              {func(c *Change) { c.Decision.At = 0 }, ErrDecision},
+		"stamp":                {func(c *Change) { c.Op, c.Decision, c.Stamped = OpStamp, nil, 1 }, nil},
+		"stamp without a time": {func(c *Change) { c.Op, c.Decision = OpStamp, nil }, ErrChange},
+		"stamp with decision":  {func(c *Change) { c.Op, c.Stamped = OpStamp, 1 }, ErrChange},
+	} {
+		c := goodRevocation()
+		tc.change(&c)
+		if err := c.Check(); !errors.Is(err, tc.err) {
+			t.Errorf("%s: got %v, want %v", name, err, tc.err)
+		}
+	}
+	for name, c := range map[string]Change{"pass": {Pass: "P1"}, "stamp": {Stamped: 1}} {
+		p := goodPut()
+		p.Pass, p.Stamped = c.Pass, c.Stamped
+		if err := p.Check(); !errors.Is(err, ErrChange) {
+			t.Errorf("an account's change with a %s: %v", name, err)
+		}
+	}
+	// The office that issues passes decides on no account.
+	s := goodStatus()
+	s.Decision.Role = DeciderIssuer
+	if err := s.Check(); !errors.Is(err, ErrDecision) {
+		t.Errorf("the issuing office suspends: %v", err)
+	}
+	if !goodRevocation().Restricts() {
+		t.Error("a revocation does not restrict")
+	}
+}
+
 func testDelta(t testing.TB, key [32]byte) (Delta, [][]byte) {
 	t.Helper()
 	var raws [][]byte

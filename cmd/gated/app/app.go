@@ -30,11 +30,13 @@ type App struct {
 	server  *server
 	control *control
 
+	boot     [16]byte
 	identity *vault.Identity
 	journal  *journal.Journal
 	vault    *vault.Vault
 	replica  *accounts.Replica
 	recorder *recorder
+	register *register
 	hq       *hqLink
 	barrier  *barrier
 	eyes     eyes
@@ -204,9 +206,10 @@ func (a *App) openJournal() error {
 	if err != nil {
 		return fmt.Errorf("read boot id: %w", err)
 	}
+	a.boot = bootID(string(boot))
 	j, err := journal.Open(journal.Options{
 		Path: filepath.Join(a.cfg.Paths.State, "journal.db"), Gate: a.cfg.Gate.ID, Vault: v,
-		Boot: bootID(string(boot)), Simulated: a.cfg.Simulated,
+		Boot: a.boot, Simulated: a.cfg.Simulated,
 	})
 	if err != nil {
 		return err
@@ -240,6 +243,9 @@ func (a *App) openAccounts() error {
 	}
 	a.replica = r
 	a.onClose("accounts", r.Close)
+	if err := a.openRegister(); err != nil {
+		return err
+	}
 	if t, ok := r.Fresh(); ok {
 		a.clock.raise(t)
 	}

@@ -57,6 +57,8 @@ func (e *eye) tell(v vision.Event) {
 	switch v := v.(type) {
 	case vision.Symbol:
 		e.post(gate.Symbol(monoNow(), v.Session, v.FrameAt, v.Payload))
+	case vision.Shown:
+		e.post(gate.DocumentSeen(monoNow(), v.Session))
 	case vision.Face:
 		e.post(gate.FaceSeen(monoNow(), v.Session, e.face(v)))
 	case vision.CameraHealth:

@@ -56,6 +56,7 @@ func (c cache) Look(id string) gate.Account {
 		return out
 	}
 	out.Level, out.Model, out.Reference = a.Level, a.Model, a.Reference
+	out.Organisation, out.IsOrganisation = a.Organisation, a.Kind == wire.KindOrganisation
 	switch a.Status {
 	case wire.StatusActive:
 		out.Status = gate.AccountActive

@@ -34,6 +34,7 @@ type event struct {
 	Tx      string             `json:"tx,omitempty"`
 	Outcome string             `json:"outcome,omitempty"`
 	Reasons []string           `json:"reasons,omitempty"`
+	Notices []gate.Notice      `json:"notices,omitempty"`
 	Steps   map[string]float64 `json:"steps_ms,omitempty"`
 	Granted bool               `json:"granted,omitempty"`
 }
@@ -47,7 +48,7 @@ func (h *hub) Show(v gate.View) {
 	if h.light != nil {
 		h.light(v.State)
 	}
-	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint}
+	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint, Notices: v.Notices}
 	if v.Tx != (gate.TxID{}) {
 		e.Tx = v.Tx.String()
 	}

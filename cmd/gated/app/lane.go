@@ -26,10 +26,18 @@ import (
 // outage.
 const clockMargin = 30 * 24 * time.Hour
 
-// levelNeeded is the account level that opens the gate by itself, by type of
-// pass.
-func levelNeeded() map[string]int {
-	return map[string]int{pass.TypeBorderPass: 2, pass.TypePortPermit: 2}
+// passback is how long a pass is not good for a second passage the same way:
+// longer than it takes to hand it back over the barrier and to queue again.
+const passback = 10 * time.Minute
+
+const day = 24 * time.Hour
+
+// passRules are the accepted types of pass. Stamps are of border passes.
+func passRules() map[string]gate.PassRule {
+	return map[string]gate.PassRule{
+		pass.TypeBorderPass: {Level: 2, StampEvery: 10 * day, StampSoon: 2 * day},
+		pass.TypePortPermit: {Level: 2},
+	}
 }
 
 func (a *App) openEyes() error {
@@ -169,11 +177,11 @@ func (a *App) openLane() error {
 	}
 	a.lane, err = gate.NewLane(gate.Options{
 		Policy: gate.Policy{
-			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: levelNeeded(),
+			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: passRules(), Passback: passback,
 			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
-		Times: times, Passes: passes{trust}, Accounts: a.cache(), Matcher: a.matcher,
+		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher,
 		Recorder: a.recorder, Turnstile: a.barrier, Eyes: a.eyes, Screen: a.hub, Clock: a.clock,
 		Mono: monoNow, Beat: a.beat(),
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"bordergate/gate"
 	"bordergate/gate/reason"
@@ -20,6 +21,9 @@ type recorder struct {
 	clock   gate.Clock
 	log     *slog.Logger
 	notify  func() // a record is durable; never blocks
+	// doubt is told of an alarm after which movements may be missing; it never
+	// blocks and may be nil.
+	doubt func(wall int64)
 }
 
 // Record implements gate.Recorder.
@@ -27,6 +31,9 @@ func (r *recorder) Record(e gate.Entry, done func(error)) error {
 	d, err := r.draft(e)
 	if err != nil {
 		return err
+	}
+	if r.doubt != nil && e.Kind == gate.EntryAlarm && slices.Contains(e.Public.Reasons, reason.ModeEmergency) {
+		r.doubt(d.Wall)
 	}
 	return r.journal.AppendAsync(d, func(_ journal.Position, err error) {
 		if err != nil {

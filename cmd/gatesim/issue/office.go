@@ -139,18 +139,22 @@ type Kind string
 
 // The kinds of pass.
 const (
-	Good    Kind = "good"
-	Forged  Kind = "forged"  // changed after it was signed
-	Foreign Kind = "foreign" // signed by an authority that the gate does not know
-	Expired Kind = "expired"
+	Good      Kind = "good"
+	Forged    Kind = "forged"  // changed after it was signed
+	Foreign   Kind = "foreign" // signed by an authority that the gate does not know
+	Expired   Kind = "expired"
+	Elsewhere Kind = "elsewhere"  // good for another crossing
+	EntryOnly Kind = "entry_only" // good for one direction
+	Permit    Kind = "permit"     // a port permit
 )
 
 // Order is a pass to be made.
 type Order struct {
-	Kind     Kind
-	Number   string
-	Account  string
-	Crossing string
+	Kind         Kind
+	Number       string
+	Account      string
+	Crossing     string
+	Organisation string // for whom the holder acts, or empty
 }
 
 // Make gives the pass's bytes, those of an earlier run where there are any.
@@ -179,6 +183,9 @@ func (o *Office) Make(order Order) ([]byte, error) {
 	return raw, nil
 }
 
+// elsewhere is a crossing that no gate of the simulator stands at.
+const elsewhere = "ZZZ9"
+
 // names that nobody has; a forger turns one into the other.
 const (
 	nameMade   = "NGUOI MAU"
@@ -192,8 +199,16 @@ func (o *Office) sign(by authority, order Order) ([]byte, error) {
 	}
 	p := pass.Pass{
 		Number: order.Number, Type: pass.TypeBorderPass, Name: nameMade, NameMRZ: "NGUOI<<MAU",
-		Birth: time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), Account: order.Account,
+		Birth: time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), Account: order.Account, Organisation: order.Organisation,
 		ValidFrom: from, ValidTo: to, Crossings: []string{order.Crossing}, Directions: pass.Exit | pass.Entry,
+	}
+	switch order.Kind {
+	case Elsewhere:
+		p.Crossings = []string{elsewhere}
+	case EntryOnly:
+		p.Directions = pass.Entry
+	case Permit:
+		p.Type = pass.TypePortPermit
 	}
 	features, err := p.Features()
 	if err != nil {

@@ -40,9 +40,12 @@ func TestPassesAreWhatTheySay(t *testing.T) {
 		{Forged, seal.InvalidSignature, false},
 		{Foreign, seal.UnknownCertificate, false},
 		{Expired, seal.Valid, true},
+		{Elsewhere, seal.Valid, false},
+		{EntryOnly, seal.Valid, false},
+		{Permit, seal.Valid, false},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
-			raw, err := o.Make(Order{Kind: c.kind, Number: "X1", Account: "A1", Crossing: "HNG1"})
+			raw, err := o.Make(Order{Kind: c.kind, Number: "X1", Account: "A1", Crossing: "HNG1", Organisation: "O1"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,6 +62,10 @@ func TestPassesAreWhatTheySay(t *testing.T) {
 			}
 			if _, expired := p.On(now); expired != c.expired {
 				t.Errorf("expired: %v", expired)
+			}
+			here, out, permit := p.Crossings[0] == "HNG1", p.Directions.Has(pass.Exit), p.Type == pass.TypePortPermit
+			if here != (c.kind != Elsewhere) || out != (c.kind != EntryOnly) || permit != (c.kind == Permit) || p.Organisation != "O1" {
+				t.Errorf("pass of kind %s: %+v", c.kind, p)
 			}
 		})
 	}

@@ -45,7 +45,10 @@ type Actor struct {
 	// Holds says that he holds his pass until he is answered, since it cannot
 	// be read.
 	Holds bool
-	// Decide has headquarters suspend his account; for suspended_midway.
+	// Empty says that he shows no document at all.
+	Empty bool
+	// Decide has headquarters suspend his account, or revoke his pass, while he
+	// is under way.
 	Decide func(ctx context.Context) error
 	// DecideAfter is how long after his arrival, or after the grant, it does.
 	DecideAfter time.Duration

@@ -82,7 +82,9 @@ func (w *walk) arrive(ctx context.Context) {
 		w.pass.End(shown + int64(len(w.a.Pass.Intro))*int64(camera.Period) + int64(t.PassHeld))
 	}
 	w.Face.Show(w.face)
-	w.Document.Show(w.pass)
+	if !w.a.Empty {
+		w.Document.Show(w.pass)
+	}
 	w.Board.SetInput(inPresence, true)
 	w.plan(now+int64(t.Patience), func(at int64) {
 		w.fault("no answer within his patience")

@@ -19,6 +19,7 @@ type Traveller struct {
 	Expected   scenario.Expect    `json:"expected"`
 	Outcome    string             `json:"outcome"`
 	Reasons    []reason.Reason    `json:"reasons"`
+	Notices    []string           `json:"notices,omitempty"`
 	AsExpected bool               `json:"as_expected"`
 	StepsMS    map[string]float64 `json:"steps_ms"`
 	MachineMS  float64            `json:"machine_ms"` // 0 for whoever was not admitted
@@ -184,6 +185,9 @@ func Judge(t *Traveller) {
 	}
 	if !sameReasons(t.Reasons, t.Expected.Reasons) {
 		bad("reasons are %v, expected %v", t.Reasons, t.Expected.Reasons)
+	}
+	if !slices.Equal(t.Notices, t.Expected.Notices) {
+		bad("notices are %v, expected %v", t.Notices, t.Expected.Notices)
 	}
 	want := 0
 	if t.Expected.Outcome == reason.Admitted || t.Case == scenario.NoShow || t.Moment == scenario.AfterGrant {

@@ -37,17 +37,21 @@ func Line(w io.Writer, t Traveller) {
 	if !t.AsExpected {
 		state = "NOT AS EXPECTED: " + strings.Join(t.Faults, "; ")
 	}
-	fmt.Fprintf(w, "%4d %-16s %-10s %-28s %-62s %8s %8s  %s\n", t.N, t.Case, t.Outcome, words(t.Reasons), strings.Join(steps, "  "),
+	fmt.Fprintf(w, "%4d %-16s %-10s %-28s %-62s %8s %8s  %s\n", t.N, t.Case, t.Outcome, words(t.Reasons, t.Notices), strings.Join(steps, "  "),
 		number(t.MachineMS), number(t.TotalMS), state)
 }
 
-func words(rs []reason.Reason) string {
-	if len(rs) == 0 {
-		return "-"
-	}
+// words are the reasons and, in brackets, what he was told beside.
+func words(rs []reason.Reason, notices []string) string {
 	var out []string
 	for _, r := range rs {
 		out = append(out, r.String())
+	}
+	for _, n := range notices {
+		out = append(out, "("+n+")")
+	}
+	if len(out) == 0 {
+		return "-"
 	}
 	return strings.Join(out, " ")
 }

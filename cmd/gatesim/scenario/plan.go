@@ -15,6 +15,7 @@ type Traveller struct {
 	Fumble    scene.Fumble
 	LooksAway bool
 	Moment    string
+	Restart   bool // of the gate's daemon, before he comes
 }
 
 // Offline reports whether headquarters is away while he passes.
@@ -31,8 +32,10 @@ func (s *Scenario) Plan(n int, seed uint64) []Traveller {
 	r := rand.New(rand.NewPCG(seed, 0x5ce9))
 	var out []Traveller
 	for _, st := range steps {
-		for range st.Count {
-			out = append(out, Traveller{N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment})
+		for i := range st.Count {
+			out = append(out, Traveller{
+				N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment, Restart: st.Restart && i == 0,
+			})
 		}
 	}
 	s.fumble(out, r)

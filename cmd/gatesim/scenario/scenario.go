@@ -29,6 +29,15 @@ const (
 	UnknownAccount  = "unknown_account"
 	Unreadable      = "unreadable"
 	NoShow          = "no_show"
+	WrongCrossing   = "wrong_crossing"
+	WrongDirection  = "wrong_direction"
+	RevokedPass     = "revoked_pass"
+	StampDue        = "stamp_due"
+	StampSoon       = "stamp_soon"
+	NoPass          = "no_pass"
+	Passback        = "passback"     // the pass of the last one admitted, and he himself, once more
+	PortPermit      = "port_permit"  // a good one
+	Organisation    = "organisation" // a person who acts for one
 )
 
 // Cases lists every case that can be played.
@@ -36,10 +45,11 @@ func Cases() []string {
 	return []string{
 		Genuine, GenuineOffline, Impostor, ForgedSeal, UnknownSigner, ExpiredPass,
 		Suspended, SuspendedMidway, Restored, UnknownAccount, Unreadable, NoShow,
+		WrongCrossing, WrongDirection, RevokedPass, StampDue, StampSoon, NoPass, Passback, PortPermit, Organisation,
 	}
 }
 
-// When the decision of suspended_midway is taken.
+// When the decision of suspended_midway, or of revoked_pass, is taken.
 const (
 	BeforeGrant = "before_grant" // while he stands there, before the gate can know all
 	AfterGrant  = "after_grant"  // after the gate was released and before he walks
@@ -52,13 +62,19 @@ var ErrScenario = errors.New("scenario is not valid")
 type Expect struct {
 	Outcome reason.Outcome  `yaml:"outcome" json:"outcome"`
 	Reasons []reason.Reason `yaml:"reasons" json:"reasons"`
+	Notices []string        `yaml:"notices" json:"notices,omitempty"`
 }
 
 // Step is a number of travellers of one case, one after the other.
 type Step struct {
-	Case   string `yaml:"case"`
-	Count  int    `yaml:"count"`
-	Moment string `yaml:"moment"` // of suspended_midway: before_grant or after_grant
+	Case  string `yaml:"case"`
+	Count int    `yaml:"count"`
+	// Moment is of suspended_midway: before_grant or after_grant. A pass is
+	// revoked before its holder comes where it is empty.
+	Moment string `yaml:"moment"`
+	// Restart has the gate's daemon killed and started again before the first
+	// of them.
+	Restart bool `yaml:"restart"`
 }
 
 // Timing is how a traveller moves; times count from when he reaches the gate
@@ -164,7 +180,7 @@ func (s *Scenario) validate() error {
 		if st.Count < 1 || st.Count > maxTravellers {
 			bad("step %s: count is %d", st.Case, st.Count)
 		}
-		if want := st.Case == SuspendedMidway; want != (st.Moment == BeforeGrant || st.Moment == AfterGrant) {
+		if !momentFits(st) {
 			bad("step %s: moment is %q", st.Case, st.Moment)
 		}
 		total += st.Count
@@ -190,6 +206,17 @@ func (s *Scenario) validate() error {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
+}
+
+func momentFits(st Step) bool {
+	switch st.Case {
+	case SuspendedMidway:
+		return st.Moment == BeforeGrant || st.Moment == AfterGrant
+	case RevokedPass:
+		return st.Moment == "" || st.Moment == BeforeGrant || st.Moment == AfterGrant
+	default:
+		return st.Moment == ""
+	}
 }
 
 func (t Timing) validate() error {

@@ -41,6 +41,13 @@ func TestBuiltinScenarios(t *testing.T) {
 	for _, p := range plan {
 		seen[p.Case] = true
 	}
+	passes, err := Load("passes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range passes.Plan(0, passes.Seed) {
+		seen[p.Case] = true
+	}
 	for _, c := range Cases() {
 		if !seen[c] {
 			t.Errorf("nobody plays %s", c)
@@ -60,6 +67,7 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown outcome", "outcome: refused, reasons: [face", "outcome: denied, reasons: [face", "denied"},
 		{"unknown reason", "face_mismatch", "face_wrong", "face_wrong"},
 		{"moment missing", ", moment: after_grant", "", "moment"},
+		{"moment of another", "{case: impostor, count: 1}", "{case: impostor, count: 1, moment: after_grant}", "moment"},
 		{"version", "version: 1", "version: 9", "version"},
 		{"times", "fumbles: 2", "timing: {face_usable: 100ms}", "times"},
 	} {

@@ -15,7 +15,7 @@ const (
 	NoFumble   Fumble = iota
 	UpsideDown        // the symbol stands on its head; a reader does not mind
 	BackFirst         // its blank side up first
-	TooFar            // too far away first, and unsharp
+	TooFar            // too far away first: less than a pixel a module, and unsharp
 )
 
 // PassClip is what the document camera sees of one traveller. Hold is played
@@ -120,7 +120,7 @@ func (d *Desk) Clip(o PassOptions) (PassClip, error) {
 		if o.Fumble == BackFirst {
 			first = back
 		} else {
-			h.scale, h.soft = h.scale*0.33, 5
+			h.scale, h.soft = h.scale*0.2, 5
 		}
 		shoot(&c.Fumble, first, h, Truth{InView: true})
 	}

@@ -89,6 +89,25 @@ func TestPassClipTruth(t *testing.T) {
 	}
 }
 
+// What is said to be too far must be so for a good reader too, or the times
+// measured from the first readable frame are wrong.
+func TestTooFarIsTooFarHoweverHeld(t *testing.T) {
+	payload := testPayload(260)
+	sym := passSymbol(t, payload)
+	desk := NewDesk()
+	for seed := range uint64(8) {
+		clip, err := desk.Clip(PassOptions{Seed: seed, Symbol: sym, Words: []string{"BORDER PASS"}, Fumble: TooFar, FumbleFrames: 2, Hold: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range clip.Fumble {
+			if read(t, f, payload) {
+				t.Errorf("seed %d, frame %d can be read", seed, i)
+			}
+		}
+	}
+}
+
 // portrait is a drawn stand-in for a photograph, skin on grey.
 func portrait() (image.Image, Face) {
 	img := image.NewRGBA(image.Rect(0, 0, 250, 250))

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"time"
 
 	"bordergate/sync/journal"
 	"bordergate/sync/wire"
@@ -96,11 +97,12 @@ func (s *Station) hqd(ctx context.Context, args ...string) ([]byte, error) {
 
 // Account is an account to be enrolled.
 type Account struct {
-	ID        string `json:"id"`
-	Level     int    `json:"level"`
-	Kind      string `json:"kind"`
-	Model     string `json:"model"`
-	Reference []byte `json:"reference"`
+	ID           string `json:"id"`
+	Level        int    `json:"level"`
+	Kind         string `json:"kind"`
+	Model        string `json:"model"`
+	Reference    []byte `json:"reference"`
+	Organisation string `json:"organisation,omitempty"`
 }
 
 // PutAccounts enrols accounts and waits until the gate has them.
@@ -142,6 +144,43 @@ func (s *Station) Decide(ctx context.Context, action, account string) (string, e
 	if err != nil {
 		return "", err
 	}
+	return decisionOf(out)
+}
+
+// Revoke revokes a pass and returns the decision's id.
+func (s *Station) Revoke(ctx context.Context, number string) (string, error) {
+	out, err := s.hqd(ctx, "pass", "revoke", "--number", number, "--by", "Simulated Office", "--ground", "lost")
+	if err != nil {
+		return "", err
+	}
+	return decisionOf(out)
+}
+
+// Stamp is a verification stamp on a pass.
+type Stamp struct {
+	Pass string    `json:"pass"`
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// PutStamps tells headquarters of stamps and waits until the gate knows them.
+func (s *Station) PutStamps(ctx context.Context, list []Stamp) error {
+	b, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("write stamps: %w", err)
+	}
+	file := s.o.path("stamps.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		return fmt.Errorf("write stamps: %w", err)
+	}
+	if _, err := s.hqd(ctx, "stamp", "--file", file); err != nil {
+		return err
+	}
+	return s.WaitCaughtUp(ctx)
+}
+
+// decisionOf reads the id from what headquarters answers to an order.
+func decisionOf(out []byte) (string, error) {
 	var d struct {
 		Decision string `json:"decision"`
 	}

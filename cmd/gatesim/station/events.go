@@ -18,6 +18,7 @@ type Event struct {
 	Tx      string             `json:"tx"`
 	Outcome string             `json:"outcome"`
 	Reasons []string           `json:"reasons"`
+	Notices []string           `json:"notices"`
 	Steps   map[string]float64 `json:"steps_ms"`
 	Granted bool               `json:"granted"`
 }

@@ -215,7 +215,8 @@ func (s *eventStore) report(d decision, gates []string, openTo func([]byte) stri
 		r.Notices = append(r.Notices, Notice{To: openTo(n.To), At: time.Unix(0, n.At).UTC()})
 	}
 	slices.SortFunc(r.Notices, func(a, b Notice) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
-	if d.Action != wire.ActionCancel {
+	// The two hours are for the suspension and restoration of an account.
+	if d.Action == wire.ActionSuspend || d.Action == wire.ActionRestore {
 		from := r.Effective
 		if from.IsZero() {
 			from = r.At

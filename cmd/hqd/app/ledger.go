@@ -78,6 +78,7 @@ type ledger struct {
 	hash      wire.Hash
 	at        uint64
 	accounts  map[string]account
+	passes    map[string]passEntry
 	decisions map[string]decision
 	segments  []segment
 }
@@ -95,7 +96,7 @@ func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
 	}
 	l := &ledger{
 		js: e.js, stream: s, by: id.pseudonym,
-		accounts: make(map[string]account), decisions: make(map[string]decision),
+		accounts: make(map[string]account), passes: make(map[string]passEntry), decisions: make(map[string]decision),
 		publish: func(uint64, wire.Hash, [][]byte, bool) {},
 	}
 	if l.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
@@ -157,12 +158,11 @@ func (l *ledger) project(at uint64, entries []entry) error {
 		}
 		l.seq++
 		l.hash = wire.ChainNext(l.hash, l.epoch, l.seq, e.Raw)
-		a := l.accounts[c.Account]
-		a.ver, a.status = c.Ver, c.Status
-		if c.Op == wire.OpPut {
-			a.data = enrolled(c)
+		if c.OfPass() {
+			l.projectPass(c)
+		} else {
+			l.projectAccount(c)
 		}
-		l.accounts[c.Account] = a
 		if c.Decision != nil {
 			l.decisions[c.Decision.ID] = decision{Decision: *c.Decision, seq: l.seq}
 		}
@@ -170,6 +170,16 @@ func (l *ledger) project(at uint64, entries []entry) error {
 	l.at = at
 	l.segments = append(l.segments, seg)
 	return nil
+}
+
+// projectAccount moves the projection of an account over one change.
+func (l *ledger) projectAccount(c wire.Change) {
+	a := l.accounts[c.Account]
+	a.ver, a.status = c.Ver, c.Status
+	if c.Op == wire.OpPut {
+		a.data = enrolled(c)
+	}
+	l.accounts[c.Account] = a
 }
 
 // enrolled is a hash of the account's data without version and status.

@@ -18,6 +18,8 @@ func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /accounts", a.putAccounts)
 	mux.HandleFunc("POST /decide", a.decide)
+	mux.HandleFunc("POST /passes/revoke", a.revokePass)
+	mux.HandleFunc("POST /passes/stamp", a.stampPasses)
 	mux.HandleFunc("GET /applied", a.applied)
 	mux.HandleFunc("POST /notice", a.notice)
 	mux.HandleFunc("GET /records", a.listRecords)
