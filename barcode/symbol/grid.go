@@ -10,8 +10,12 @@ type grid struct {
 	size  float64 // the same of those modules that tell sizes apart
 }
 
-// grey returns the light at a place, bilinear, of the nearest pixel outside.
+// grey returns the light at a place, bilinear, of the nearest pixel outside, and
+// none of a place that a plane has put nowhere.
 func (l Luma) grey(x, y float64) float64 {
+	if math.IsNaN(x) || math.IsNaN(y) {
+		return 0
+	}
 	x, y = x-0.5, y-0.5 // pixel centres lie at halves
 	x = min(max(x, 0), float64(l.W)-1.001)
 	y = min(max(y, 0), float64(l.H)-1.001)

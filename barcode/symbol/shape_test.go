@@ -3,6 +3,7 @@ package symbol
 import (
 	"bytes"
 	"image/color"
+	"math"
 	"slices"
 	"testing"
 
@@ -90,6 +91,19 @@ func TestFitPlane(t *testing.T) {
 	if p, ok := fitPlane([]pair{{1, 1, 5, 5}, {1, 1, 5, 5}, {1, 1, 5, 5}}); ok {
 		if x, _ := p.at(1, 1); x != x {
 			t.Error("a plane that is no number")
+		}
+	}
+}
+
+// TestGreyAnywhere holds that no plane leads out of the frame.
+func TestGreyAnywhere(t *testing.T) {
+	l := Luma{Pix: bytes.Repeat([]byte{7}, 16*16), Stride: 16, W: 16, H: 16}
+	inf := math.Inf(1)
+	for _, v := range []float64{-inf, -1e300, -1, 0, 0.5, 15.99, 16, 1e300, inf, math.NaN()} {
+		for _, u := range []float64{-inf, 0, 15.99, 1e300, inf, math.NaN()} {
+			if got := l.grey(v, u); got != 7 && got != 0 {
+				t.Errorf("%v at %v, %v", got, v, u)
+			}
 		}
 	}
 }

@@ -178,6 +178,9 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(decoded(2, "\x1CAB")+decoded(0, "\x1CCD")), byte(3), byte(9))
 	f.Add(bytes.Repeat([]byte("x"), MaxScan+2), byte(255), byte(1))
 	f.Fuzz(func(t *testing.T, b []byte, step, pause byte) {
+		if len(b) > 4*MaxScan {
+			t.Skip() // longer is the same again
+		}
 		for i, p := range []parser{
 			&lineParser{gap: 300 * time.Millisecond},
 			&lineParser{gap: 300 * time.Millisecond, aim: true},
@@ -200,15 +203,18 @@ func FuzzStream(f *testing.F) {
 			if _, waiting := p.deadline(); waiting {
 				t.Errorf("parser %d still waits after an hour", i)
 			}
+			from := 0 // scans stand in the stream in order
 			for _, fr := range frames {
+				at := bytes.Index(b[from:], fr.payload)
 				switch {
 				case fr.fault != nil && fr.payload != nil:
 					t.Errorf("parser %d hands on a spoilt scan", i)
 				case len(fr.payload) > MaxScan:
 					t.Errorf("parser %d: %d bytes", i, len(fr.payload))
-				case i == 0 && (!bytes.Contains(b, fr.payload) || bytes.ContainsRune(fr.payload, '\r')):
+				case i == 0 && (at < 0 || bytes.ContainsRune(fr.payload, '\r')):
 					t.Errorf("a scan that is not in the stream")
 				}
+				from += max(at, 0)
 			}
 		}
 	})
