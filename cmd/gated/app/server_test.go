@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -93,7 +94,7 @@ func TestStatusStream(t *testing.T) {
 		t.Fatalf("event %+v", e)
 	}
 	cancel()
-	if err := <-done; err != context.Canceled {
+	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Fatalf("serve ended with %v", err)
 	}
 }

@@ -343,7 +343,7 @@ func TestMain(m *testing.M) {
 func serveForTest(dir string) int {
 	a, err := New(context.Background(), Options{
 		Listen: os.Getenv("HQD_TEST_LISTEN"), Store: filepath.Join(dir, "store"), Identity: filepath.Join(dir, "id"),
-		Control: filepath.Join(dir, "hqd.sock"), HeadEvery: time.Second, Ready: func(addr string) { fmt.Println("HQ ready", addr) },
+		Control: filepath.Join(dir, "hqd.sock"), HeadEvery: time.Second, Ready: func(addr string) { fmt.Fprintln(os.Stdout, "HQ ready", addr) },
 	})
 	if err == nil {
 		err = a.Serve(context.Background())
