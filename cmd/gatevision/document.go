@@ -59,6 +59,9 @@ func (d *documentJob) frame(f *vision.Frame) error {
 			return err
 		}
 	}
+	// Each frame stands for itself: votes summed over the frames of a ruined
+	// label once made a payload that was never printed.
+	d.reader.Forget()
 	for _, s := range d.reader.Read(symbol.Luma{Pix: pix, Stride: w, W: w, H: h}, d.budget) {
 		now := monotonic()
 		if !d.fresh(s.Payload, now) {
