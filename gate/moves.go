@@ -266,8 +266,6 @@ func eyesWhileMatching(m *machine, in Input) State {
 	return m.decide(m.evidence(true), in.At)
 }
 
-func decideUnread(m *machine, in Input) State { return m.decide(m.evidence(true), in.At) }
-
 func decideNow(m *machine, in Input) State { return m.decide(m.evidence(true), in.At) }
 
 // The decision is durable: carry it out.
@@ -276,8 +274,6 @@ func recordFailed(m *machine, in Input) State {
 	m.journal = false
 	return journalLost(m, in)
 }
-
-func deviceWhileDeciding(m *machine, _ Input) State { return m.state }
 
 func carryOut(m *machine, in Input) State {
 	t := m.tx
@@ -407,11 +403,6 @@ func wrongWayGranted(m *machine, in Input) State {
 	m.o.Turnstile.Revoke(m.tx.id)
 	m.finish(reason.Abandoned, nil, true, in.At)
 	return Clearing
-}
-
-func tailgated(m *machine, in Input) State {
-	m.alarm(in.At, reason.Tailgating)
-	return m.state
 }
 
 func clearedIfOff(m *machine, _ Input) State {

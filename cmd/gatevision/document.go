@@ -42,7 +42,6 @@ func newDocumentJob(cfg worker.WorkerConfig, child *worker.Child) *documentJob {
 
 func (d *documentJob) begin(session uint32) {
 	d.session, d.seen = session, nil
-	d.reader.Forget() // what was half read is the last traveller's
 	d.shown.begin()
 }
 
