@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // childFD is the descriptor on which a worker finds its socket.
@@ -35,13 +37,14 @@ type Command struct {
 	Session uint32
 }
 
-// Child is the worker's end of the socket. Send is safe for concurrent use; Config and Next are for one goroutine.
+// Child is the worker's end of the socket. Send and Note are safe for concurrent use; Config and Next are for one goroutine.
 type Child struct {
 	conn net.Conn
 	mu   sync.Mutex
+	box  *box
 }
 
-// OpenChild takes over the inherited descriptor.
+// OpenChild takes over the inherited descriptors.
 func OpenChild() (*Child, error) {
 	f := os.NewFile(childFD, "supervisor")
 	if f == nil {
@@ -51,7 +54,9 @@ func OpenChild() (*Child, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("open worker socket: a worker is started by the daemon, not by hand: %w", err)
 	}
-	return NewChild(conn), nil
+	c := NewChild(conn)
+	c.box = openBox()
+	return c, nil
 }
 
 // NewChild uses a connection that is already there.
@@ -88,6 +93,14 @@ func (c *Child) Next() (Command, error) {
 	}
 }
 
+// Note writes what the worker does now where the supervisor finds it when the worker is no more, however it ends.
+func (c *Child) Note(l Lane, t Trace) {
+	if c.box != nil {
+		t.Since = monotonic()
+		c.box.note(l, t)
+	}
+}
+
 // Ready tells that the worker has all it needs.
 func (c *Child) Ready() error { return c.Send(ready{PID: os.Getpid()}) }
 
@@ -102,6 +115,14 @@ func (c *Child) Send(m Message) error {
 		return fmt.Errorf("send: %w", err)
 	}
 	return Write(c.conn, m)
+}
+
+func monotonic() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return t.Nano()
 }
 
 // Close ends the connection; a waiting Next returns.

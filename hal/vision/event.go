@@ -9,10 +9,12 @@ type Up struct {
 	PID  int
 }
 
-// Down tells that a worker has gone and will be replaced. Err says why.
+// Down tells that a worker has gone and will be replaced. Err says why, Crash what it was doing; nil when it was ended on purpose or
+// could not be started.
 type Down struct {
-	Name string
-	Err  error
+	Name  string
+	Err   error
+	Crash *Crash
 }
 
 // Symbol is a barcode seen while watching. The same payload comes again at most every 500 ms.
@@ -64,7 +66,7 @@ type Face struct {
 	Raw []float32
 }
 
-// CameraHealth comes every 500 ms and is the worker's beat.
+// CameraHealth comes every 200 ms, and at once when OK changes; it is the worker's beat.
 type CameraHealth struct {
 	OK bool
 	// Err says in a few words what is wrong with the camera; empty when it is well.

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +14,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "fake-worker" {
 		os.Exit(fakeWorker(os.Args[2]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "fake-daemon" {
+		os.Exit(fakeDaemon())
 	}
 	os.Exit(m.Run())
 }
@@ -43,6 +47,21 @@ func fakeWorker(mode string) int {
 	switch mode {
 	case "silent":
 		return untilEnd(c)
+	case "stopped":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return untilEnd(c)
+	case "deaf":
+		// The end of its socket does not end this one.
+		for {
+			_ = syscall.Pause()
+		}
+	case "abort":
+		c.Note(LaneCamera, Trace{Stage: "read", Frame: 8})
+		c.Note(LaneWork, Trace{Stage: "detect", Frame: 6})
+		c.Note(LaneWork, Trace{Stage: "feature", Frame: 7, FrameAt: 70, Width: 1280, Height: 720, Digest: 0xfeed, Mean: 90})
+		fmt.Fprintln(os.Stderr, "terminate called after an exception")
+		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
+		return untilEnd(c)
 	case "garbage":
 		_, _ = c.conn.Write([]byte("[ WARN:0] something printed to the wrong place"))
 		return untilEnd(c)
@@ -59,6 +78,26 @@ func fakeWorker(mode string) int {
 		fmt.Fprintln(os.Stderr, strings.Join(os.Environ(), " "), "descriptors", descriptors())
 	}
 	return behave(c, nil)
+}
+
+// fakeDaemon supervises a worker and says its number once it is ready.
+func fakeDaemon() int {
+	self, err := os.Executable()
+	if err != nil {
+		return 9
+	}
+	o := DefaultOptions()
+	o.Program, o.Args, o.Name = self, []string{"fake-worker", "deaf"}, "face"
+	o.Config = WorkerConfig{Role: RoleDocument, Source: "/dev/video0"}
+	o.Beat = time.Hour
+	w := NewWorker(o)
+	go func() { _ = w.Serve(context.Background()) }()
+	for e := range w.Events() {
+		if up, ok := e.(Up); ok {
+			fmt.Println(up.PID) //nolint:forbidigo // this is a program's output
+		}
+	}
+	return 0
 }
 
 // untilEnd reads orders and does nothing.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,25 +23,29 @@ type process struct {
 	cmd  *exec.Cmd
 	conn net.Conn
 	wg   sync.WaitGroup
-	// end takes the first reason why this life is over; beat is kicked by every message, ready closed by the first.
-	end   chan error
-	beat  chan struct{}
-	ready chan struct{}
+	box  *os.File
+	said *tail
+	// end takes the first reason why this life is over; messages counts what was heard, ready is closed by the first.
+	end      chan error
+	messages atomic.Uint64
+	ready    chan struct{}
 	// heard is closed when all the worker's messages have been read, gone when the process has been waited for.
 	heard, gone chan struct{}
 }
 
-// runOnce starts a worker and returns when it has gone. Good tells that it was ready for long enough.
+// runOnce starts a worker and returns when it has gone: how long it had been ready, and why it went. Crash is what is left of a
+// worker that was not ended on purpose.
 //
 // The thread is locked for the worker's whole life: the kernel sends the parent-death signal when the THREAD that started the child
 // ends, and the Go runtime ends idle threads at will.
-func (w *Worker) runOnce(ctx context.Context) (good bool, err error) {
+func (w *Worker) runOnce(ctx context.Context) (ready time.Duration, crash *Crash, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	p, err := w.start()
 	if err != nil {
-		return false, err
+		return 0, nil, err
 	}
+	defer p.box.Close()
 	p.wg.Go(p.hear)
 	p.wg.Go(func() {
 		err := p.cmd.Wait()
@@ -52,11 +57,14 @@ func (w *Worker) runOnce(ctx context.Context) (good bool, err error) {
 	quit := make(chan struct{})
 	p.wg.Go(func() { p.fail(p.command(quit)) })
 
-	good, err = p.supervise(ctx)
+	ready, err = p.supervise(ctx)
 	p.shut(ctx)
 	close(quit)
 	p.wg.Wait()
-	return good, err
+	if ctx.Err() == nil && !errors.Is(err, ErrRetired) {
+		crash = p.crash(err, ready)
+	}
+	return ready, crash, err
 }
 
 // start makes the socket pair and the process.
@@ -76,23 +84,27 @@ func (w *Worker) start() (*process, error) {
 		return nil, errors.Join(fmt.Errorf("make worker log pipe: %w", err), conn.Close())
 	}
 	defer sink.Close()
+	box, err := newBox()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), lines.Close())
+	}
 
 	cmd := exec.Command(w.o.Program, w.o.Args...)
 	cmd.Env = append([]string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin", "OPENCV_LOG_LEVEL=ERROR"}, w.o.Env...)
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.ExtraFiles = []*os.File{theirs, box}
 	cmd.Stderr = sink
 	// An own process group keeps a terminal's ctrl-C from ending the worker before the daemon has closed the lane.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start worker: %w", err), conn.Close(), lines.Close())
+		return nil, errors.Join(fmt.Errorf("start worker: %w", err), conn.Close(), lines.Close(), box.Close())
 	}
 	p := &process{
-		w: w, cmd: cmd, conn: conn, end: make(chan error, 1), beat: make(chan struct{}, 1), ready: make(chan struct{}),
+		w: w, cmd: cmd, conn: conn, box: box, said: &tail{}, end: make(chan error, 1), ready: make(chan struct{}),
 		heard: make(chan struct{}), gone: make(chan struct{}),
 	}
 	p.wg.Go(func() {
 		defer lines.Close()
-		forward(lines, w.log)
+		forward(lines, w.log, p.said)
 	})
 	return p, nil
 }
@@ -109,33 +121,60 @@ func (p *process) fail(err error) {
 }
 
 // supervise waits for the end and brings it about when a limit is passed.
-func (p *process) supervise(ctx context.Context) (good bool, err error) {
-	silence := time.NewTimer(p.w.o.StartLimit)
-	defer silence.Stop()
-	memory := time.NewTicker(p.w.o.MemoryCheck)
+func (p *process) supervise(ctx context.Context) (ready time.Duration, err error) {
+	o, quiet := p.w.o, newSilence(p.w.o)
+	turn := time.NewTicker(quiet.turn)
+	defer turn.Stop()
+	memory := time.NewTicker(o.MemoryCheck)
 	defer memory.Stop()
-	ready, late := p.ready, ErrStart
+	up := p.ready
 	var since time.Time
+	age := func() time.Duration {
+		if since.IsZero() {
+			return 0
+		}
+		return time.Since(since)
+	}
+	idle := 0
 	for {
 		select {
 		case <-ctx.Done():
-			return true, ctx.Err()
+			return age(), ctx.Err()
 		case err := <-p.end:
-			return !since.IsZero() && time.Since(since) >= p.w.o.GoodRun, err
-		case <-ready:
-			ready, late, since = nil, ErrBeat, time.Now()
-			silence.Reset(p.w.o.Beat)
-		case <-p.beat:
-			if ready == nil {
-				silence.Reset(p.w.o.Beat)
+			return age(), err
+		case <-up:
+			up, since = nil, time.Now()
+		case <-turn.C:
+			state := func() procState { return stateOf(p.cmd.Process.Pid) }
+			if err := quiet.look(p.messages.Load(), up == nil, state); err != nil {
+				return age(), err
 			}
-		case <-silence.C:
-			return false, late
 		case <-memory.C:
-			if rss, err := residentBytes(p.cmd.Process.Pid); err == nil && rss > p.w.o.MaxRSS {
-				return !since.IsZero(), fmt.Errorf("%w: %d MiB", ErrMemory, rss>>20)
+			if idle++; p.w.watching() {
+				idle = 0
+			}
+			rested := up == nil && time.Duration(idle)*o.MemoryCheck >= o.Rest
+			if err := o.outgrown(p.cmd.Process.Pid, age(), rested); err != nil {
+				return age(), err
 			}
 		}
+	}
+}
+
+// outgrown tells that a worker must go: for good reason at once, or because it is time and nobody is being watched.
+func (o Options) outgrown(pid int, age time.Duration, rested bool) error {
+	rss, anon, err := memoryOf(pid)
+	switch {
+	case err != nil:
+		return nil // it has gone, which is noticed elsewhere
+	case rss > o.MaxRSS:
+		return fmt.Errorf("%w: %d MiB", ErrMemory, rss>>20)
+	case rested && anon > o.MaxAnon:
+		return fmt.Errorf("%w: %d MiB of its own memory", ErrRetired, anon>>20)
+	case rested && age > o.MaxAge:
+		return fmt.Errorf("%w: %v old", ErrRetired, age.Round(time.Second))
+	default:
+		return nil
 	}
 }
 
@@ -199,10 +238,7 @@ func (p *process) receive() error {
 		default:
 			return fmt.Errorf("%w: kind %d", ErrProtocol, m.kind())
 		}
-		select {
-		case p.beat <- struct{}{}:
-		default:
-		}
+		p.messages.Add(1)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -18,27 +20,66 @@ const (
 	logLines     = 20
 	logWindow    = 10 * time.Second
 	logReadBytes = 4096
+	tailLines    = 12
+	tailPause    = time.Second
 )
 
-// residentBytes reads a process's resident memory.
-func residentBytes(pid int) (int64, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+// memoryOf reads a process's resident memory, and the part of it that is no file's.
+func memoryOf(pid int) (rss, anon int64, err error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
-		return 0, fmt.Errorf("read memory: %w", err)
+		return 0, 0, fmt.Errorf("read memory: %w", err)
 	}
-	f := bytes.Fields(b)
-	if len(f) < 2 {
-		return 0, errors.New("read memory: statm has no second field")
+	rss, anon = -1, -1
+	for line := range bytes.Lines(b) {
+		name, rest, _ := bytes.Cut(line, []byte(":"))
+		f := bytes.Fields(rest)
+		if len(f) == 0 {
+			continue
+		}
+		kib, err := strconv.ParseInt(string(f[0]), 10, 64)
+		switch {
+		case err != nil:
+		case string(name) == "VmRSS":
+			rss = kib << 10
+		case string(name) == "RssAnon":
+			anon = kib << 10
+		}
 	}
-	pages, err := strconv.ParseInt(string(f[1]), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read memory: %w", err)
+	if rss < 0 || anon < 0 {
+		return 0, 0, errors.New("read memory: status has no VmRSS or RssAnon")
 	}
-	return pages * int64(os.Getpagesize()), nil
+	return rss, anon, nil
+}
+
+// tail keeps the first lines of what a worker said last without a pause: a runtime that ends says why first, and goes on for pages.
+type tail struct {
+	mu   sync.Mutex
+	at   time.Time
+	last []string
+}
+
+func (t *tail) add(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if now.Sub(t.at) > tailPause {
+		t.last = nil
+	}
+	t.at = now
+	if len(t.last) < tailLines {
+		t.last = append(t.last, line)
+	}
+}
+
+func (t *tail) lines() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.last)
 }
 
 // forward logs a worker's lines until its end of the pipe is closed: at most logLines in a window, each cut at maxLogLine bytes.
-func forward(r io.Reader, log *slog.Logger) {
+func forward(r io.Reader, log *slog.Logger, said *tail) {
 	br := bufio.NewReaderSize(r, logReadBytes)
 	var start time.Time
 	lines, lost := 0, 0
@@ -59,7 +100,9 @@ func forward(r io.Reader, log *slog.Logger) {
 		if lines++; lines > logLines {
 			lost++
 		} else {
-			log.Info("Worker says", "line", string(line[:min(len(line), maxLogLine)]))
+			text := string(line[:min(len(line), maxLogLine)])
+			said.add(text)
+			log.Info("Worker says", "line", text)
 		}
 		for more && err == nil {
 			_, more, err = br.ReadLine()

@@ -16,6 +16,8 @@ var (
 	ErrBeat = errors.New("vision: worker missed its beat")
 	// ErrMemory is the cause when a worker grew past its limit.
 	ErrMemory = errors.New("vision: worker grew past its memory limit")
+	// ErrRetired is the cause when a worker was replaced in time, while nobody was watched. It is no fault.
+	ErrRetired = errors.New("vision: worker replaced while idle")
 	// ErrStart is the cause when a worker was not ready in time.
 	ErrStart = errors.New("vision: worker was not ready in time")
 	// ErrWorker is the cause when a worker gave up by itself and said why.
@@ -38,14 +40,21 @@ type Options struct {
 	Env []string
 	// Log takes the worker's own lines and the supervisor's; nil discards them.
 	Log *slog.Logger
-	// Beat is the longest silence of a worker that is ready.
+	// Beat is the longest silence of a worker that is ready. One that is not let run by a loaded machine gets four times as long.
 	Beat time.Duration
 	// StartLimit is the longest time from start to ready.
 	StartLimit time.Duration
-	// MaxRSS is the resident memory in bytes above which a worker is replaced.
+	// MaxRSS is the resident memory in bytes above which a worker is replaced at once.
 	MaxRSS int64
-	// MemoryCheck is how often it is looked at.
+	// MaxAnon is the memory in bytes, without that of files, and MaxAge the time since it was ready, above which a worker is replaced
+	// once it has watched nobody for Rest.
+	MaxAnon int64
+	MaxAge  time.Duration
+	Rest    time.Duration
+	// MemoryCheck is how often this is looked at.
 	MemoryCheck time.Duration
+	// CrashDir is where a crash file is written when a worker ends badly, at most 20 for each worker; empty writes none.
+	CrashDir string
 	// MaxBackoff is the longest wait before a restart. The first restart after a good run is immediate.
 	MaxBackoff time.Duration
 	// GoodRun is how long a worker must have been ready for its end to count as the first.
@@ -55,8 +64,9 @@ type Options struct {
 // DefaultOptions returns the limits of a gate.
 func DefaultOptions() Options {
 	return Options{
-		Beat: 3 * time.Second, StartLimit: 20 * time.Second, MaxRSS: 600 << 20, MemoryCheck: time.Second,
-		MaxBackoff: 1500 * time.Millisecond, GoodRun: 10 * time.Second,
+		Beat: 800 * time.Millisecond, StartLimit: 20 * time.Second, MaxRSS: 600 << 20, MemoryCheck: time.Second,
+		MaxAnon: 256 << 20, MaxAge: 24 * time.Hour, Rest: 10 * time.Second,
+		MaxBackoff: 1500 * time.Millisecond, GoodRun: 3 * time.Second,
 	}
 }
 
@@ -64,7 +74,13 @@ func DefaultOptions() Options {
 func (o Options) withDefaults() Options {
 	d := DefaultOptions()
 	for _, f := range []struct{ have, def *time.Duration }{
-		{&o.Beat, &d.Beat}, {&o.StartLimit, &d.StartLimit}, {&o.MemoryCheck, &d.MemoryCheck}, {&o.MaxBackoff, &d.MaxBackoff}, {&o.GoodRun, &d.GoodRun},
+		{&o.Beat, &d.Beat},
+		{&o.StartLimit, &d.StartLimit},
+		{&o.MemoryCheck, &d.MemoryCheck},
+		{&o.MaxBackoff, &d.MaxBackoff},
+		{&o.GoodRun, &d.GoodRun},
+		{&o.MaxAge, &d.MaxAge},
+		{&o.Rest, &d.Rest},
 	} {
 		if *f.have <= 0 {
 			*f.have = *f.def
@@ -72,6 +88,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxRSS <= 0 {
 		o.MaxRSS = d.MaxRSS
+	}
+	if o.MaxAnon <= 0 {
+		o.MaxAnon = d.MaxAnon
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -159,13 +178,13 @@ func (w *Worker) Serve(ctx context.Context) error {
 
 	fails := 0
 	for {
-		good, err := w.runOnce(ctx)
+		ready, crash, err := w.runOnce(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.log.Warn("Worker down", "error", err)
-		w.queue.push(Down{Name: w.o.Name, Err: err})
-		if good {
+		w.tell(crash, err)
+		w.queue.push(Down{Name: w.o.Name, Err: err, Crash: crash})
+		if ready >= w.o.GoodRun {
 			fails = 0
 		}
 		if !wait(ctx, w.backoff(fails)) {
@@ -173,6 +192,31 @@ func (w *Worker) Serve(ctx context.Context) error {
 		}
 		fails++
 	}
+}
+
+// tell logs an end, and keeps what is left of a crash.
+func (w *Worker) tell(c *Crash, err error) {
+	if errors.Is(err, ErrRetired) {
+		w.log.Info("Worker replaced", "why", err)
+		return
+	}
+	if c == nil {
+		w.log.Warn("Worker down", "error", err)
+		return
+	}
+	if w.o.CrashDir != "" {
+		if err := c.write(w.o.CrashDir); err != nil {
+			w.log.Warn("Crash not kept", "error", err)
+		}
+	}
+	w.log.Warn("Worker down", "error", err, "crash", c.Summary(), "file", c.File)
+}
+
+// watching tells whether anybody is to be watched.
+func (w *Worker) watching() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.want.watching
 }
 
 // backoff is nothing for the first failure, then 125 ms doubling up to MaxBackoff.

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // lines collects a log for a test.
@@ -131,6 +135,7 @@ func TestWorkerEnded(t *testing.T) {
 		want   error
 	}{
 		"silent":              {quick, ErrBeat},
+		"stopped":             {quick, ErrBeat},
 		"silent before ready": {func(o *Options) { o.StartLimit = 200 * time.Millisecond }, ErrStart},
 		"garbage":             {nil, ErrMagic},
 		"version":             {nil, ErrVersion},
@@ -166,9 +171,57 @@ func TestWorkerGetsNothingElse(t *testing.T) {
 	if strings.Contains(said, "SECRET") || !strings.Contains(said, "ADDED=yes") {
 		t.Errorf("environment: %s", said)
 	}
-	if strings.Contains(said, "open-here") || strings.Count(said, "=socket:") != 1 || strings.Count(said, "=pipe:") != 1 {
+	if strings.Contains(said, "open-here") || strings.Count(said, "=socket:") != 1 || strings.Count(said, "=pipe:") != 1 || strings.Contains(said, "memfd") {
 		t.Errorf("descriptors other than its socket and its log: %s", said)
 	}
+}
+
+func TestWorkerDiesWithItsParent(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon := exec.Command(self, "fake-daemon")
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	_, scan := fmt.Fscan(out, &pid)
+	fd, open := unix.PidfdOpen(pid, 0)
+	if err := errors.Join(scan, open, daemon.Process.Kill()); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	_ = daemon.Wait() // killed
+	ended := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if n, err := unix.Poll(ended, 30_000); n != 1 || err != nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		t.Errorf("the worker outlived its parent: %d, %v", n, err)
+	}
+}
+
+func TestWorkerIsReplacedOnlyWhenIdle(t *testing.T) {
+	w, _ := serve(t, "good", func(o *Options) {
+		o.MaxAge, o.MemoryCheck, o.Rest = time.Millisecond, 5*time.Millisecond, 20*time.Millisecond
+	})
+	w.Watch(1)
+	await[Up](t, w)
+	for range 10 {
+		switch e := (<-w.Events()).(type) {
+		case Down:
+			t.Fatalf("replaced while watching: %v", e.Err)
+		default:
+		}
+	}
+	w.Stop()
+	if d := await[Down](t, w); !errors.Is(d.Err, ErrRetired) || d.Crash != nil {
+		t.Errorf("down because %v, crash %+v", d.Err, d.Crash)
+	}
+	await[Up](t, w)
 }
 
 func TestServeRefuses(t *testing.T) {
