@@ -34,6 +34,10 @@ type Camera struct {
 	demand bool
 	health Health
 	newest int64
+	number uint32
+	// digest is of the last frame unpacked; stuck tells that it was the same as the one before.
+	digest uint64
+	stuck  bool
 	since  time.Time
 	count  int
 	call   time.Time
@@ -117,12 +121,16 @@ func (c *Camera) session(ctx context.Context) (frames int, err error) {
 		}
 		decoded = time.Now()
 		frames++
+		if c.frozen() {
+			// Opening it anew may help.
+			return frames, fmt.Errorf("%w: the same picture for %v: it is frozen", ErrCamera, DeadAfter)
+		}
 	}
 	return frames, nil
 }
 
 func (c *Camera) open(src source) (*gocv.VideoCapture, error) {
-	defer c.inside()()
+	defer c.inside("open")()
 	var vc *gocv.VideoCapture
 	var err error
 	switch src.kind {
@@ -159,7 +167,7 @@ func (c *Camera) open(src source) (*gocv.VideoCapture, error) {
 // tell why.
 func (c *Camera) skip(vc *gocv.VideoCapture) bool {
 	before := progress(vc)
-	done := c.inside()
+	done := c.inside("grab")
 	vc.Grab(1)
 	done()
 	if progress(vc) == before {
@@ -177,7 +185,7 @@ func progress(vc *gocv.VideoCapture) [2]float64 {
 // read unpacks the next frame into the slot.
 func (c *Camera) read(vc *gocv.VideoCapture, src source) bool {
 	m := c.takeSpare()
-	done := c.inside()
+	done := c.inside("read")
 	ok := vc.Read(&m)
 	done()
 	at := monotonic()
@@ -195,8 +203,16 @@ func (c *Camera) read(vc *gocv.VideoCapture, src source) bool {
 		f.Close()
 		return false
 	}
+	f.sum()
 	c.tick(at, f)
 	return true
+}
+
+// frozen tells that the source gives one picture for so long that it counts as dead.
+func (c *Camera) frozen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stuck && monotonic()-c.newest > int64(DeadAfter)
 }
 
 // colour makes BGR of the grey or transparent pictures that some sources give.
@@ -218,26 +234,36 @@ func colour(m *gocv.Mat) {
 	*m = out
 }
 
-// tick counts a frame and, when it was unpacked, makes it the newest.
+// tick counts a frame and, when it was unpacked, makes it the newest. A frame that is its predecessor again is none: a frozen camera
+// delivers nothing.
 func (c *Camera) tick(at int64, f *Frame) {
 	c.mu.Lock()
-	c.newest = at
-	c.health.Err = ""
 	c.count++
+	if f != nil {
+		c.number++
+		f.number = c.number
+		c.stuck = f.digest == c.digest
+		c.digest = f.digest
+	}
+	if !c.stuck {
+		c.newest = at
+		c.health.Err = ""
+	}
 	if d := time.Since(c.since); d >= time.Second {
 		if !c.since.IsZero() {
 			c.health.FPS = float64(c.count) / d.Seconds()
 		}
 		c.since, c.count = time.Now(), 0
 	}
-	var old *Frame
-	if f != nil {
+	old, fresh := f, f != nil && !c.stuck
+	if fresh {
 		old, c.frame = c.frame, f
 		c.health.Width, c.health.Height = f.Size()
+		c.health.Dark = f.mean < darkMean
 	}
 	c.mu.Unlock()
 	old.Close()
-	if f != nil {
+	if fresh {
 		select {
 		case c.fresh <- struct{}{}:
 		default:
@@ -286,18 +312,17 @@ func (c *Camera) Health() Health {
 	if c.newest != 0 {
 		h.Age = time.Duration(monotonic() - c.newest)
 	}
-	if c.frame != nil {
-		h.Dark = c.frame.Dark()
-		c.health.Dark = h.Dark
-	}
 	if !c.call.IsZero() {
 		h.Busy = time.Since(c.call)
 	}
 	h.OK = h.Age >= 0 && h.Age <= DeadAfter
-	if h.OK {
+	switch {
+	case h.OK && h.Dark:
+		h.Err = "the picture is nearly black: is the lens covered, is there light"
+	case h.OK:
 		h.Err = ""
-	} else if h.Err == "" {
-		h.Err = "no frame for " + DeadAfter.String()
+	case h.Err == "":
+		h.Err = "no new frame for " + DeadAfter.String()
 	}
 	if !h.OK {
 		h.FPS = 0
@@ -306,10 +331,14 @@ func (c *Camera) Health() Health {
 }
 
 // inside marks a call into the library, for whoever must end the process when it hangs.
-func (c *Camera) inside() func() {
+func (c *Camera) inside(step string) func() {
 	c.mu.Lock()
 	c.call = time.Now()
+	number := c.number
 	c.mu.Unlock()
+	if c.o.Enter != nil {
+		c.o.Enter(step, number+1)
+	}
 	return func() {
 		c.mu.Lock()
 		c.call = time.Time{}

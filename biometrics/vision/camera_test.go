@@ -3,16 +3,19 @@
 package vision
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -98,22 +101,35 @@ func TestFolderAsCamera(t *testing.T) {
 	}
 }
 
-// mjpeg serves pictures as a network camera does, until broken.
-func mjpeg(t *testing.T, broken *atomic.Bool, served *atomic.Int64) *httptest.Server {
+// pictures makes JPEGs of a size, each of another brightness.
+func pictures(t *testing.T, w, h int, bright ...uint8) [][]byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "p.jpg")
-	writeJPEG(t, path, 128)
-	pic, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	var out [][]byte
+	for _, b := range bright {
+		img := image.NewGray(image.Rect(0, 0, w, h))
+		for i := range img.Pix {
+			img.Pix[i] = b
+		}
+		var buf bytes.Buffer
+		if err := jpeg.Encode(&buf, img, nil); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, buf.Bytes())
 	}
+	return out
+}
+
+// mjpeg serves pictures as a network camera does, the one that show names for each turn, until broken.
+func mjpeg(t *testing.T, broken *atomic.Bool, served *atomic.Int64, show func(n int) []byte) *httptest.Server {
+	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=frame")
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for !broken.Load() {
+			pic := show(int(served.Load()))
 			fmt.Fprintf(w, "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n", len(pic))
-			if _, err := w.Write(append(pic, '\r', '\n')); err != nil {
+			if _, err := w.Write(append(pic[:len(pic):len(pic)], '\r', '\n')); err != nil {
 				return
 			}
 			w.(http.Flusher).Flush()
@@ -129,10 +145,109 @@ func mjpeg(t *testing.T, broken *atomic.Bool, served *atomic.Int64) *httptest.Se
 	return s
 }
 
+// inTurn shows one picture after the other, again and again.
+func inTurn(pics [][]byte) func(int) []byte {
+	return func(n int) []byte { return pics[n%len(pics)] }
+}
+
+// until waits until a camera's health fits. Frames are taken as they come, and counted.
+func until(t *testing.T, c *Camera, fits func(Health) bool) (frames int) {
+	t.Helper()
+	limit := time.Now().Add(time.Minute)
+	for !fits(c.Health()) {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		if f, err := c.Next(ctx); err == nil {
+			frames++
+			f.Close()
+		}
+		cancel()
+		if time.Now().After(limit) {
+			t.Fatalf("health stays %+v", c.Health())
+		}
+	}
+	return frames
+}
+
+func TestFrozenCamera(t *testing.T) {
+	t.Parallel()
+	var broken, frozen atomic.Bool
+	var served atomic.Int64
+	pics := pictures(t, 320, 180, 90, 100, 110, 120)
+	s := mjpeg(t, &broken, &served, func(n int) []byte {
+		if frozen.Load() {
+			return pics[0]
+		}
+		return pics[n%len(pics)]
+	})
+	c := start(t, CameraOptions{Source: s.URL + "/face"})
+	c.Demand(true)
+	for range 5 {
+		next(t, c).Close()
+	}
+	frozen.Store(true)
+	// The frames on their way when it froze are new, the first frozen one is; no other is ever handed out.
+	if n := until(t, c, func(h Health) bool { return !h.OK }); n > 12 {
+		t.Errorf("%d frames of a frozen camera", n)
+	}
+	until(t, c, func(h Health) bool { return strings.Contains(h.Err, "frozen") })
+	if n := until(t, c, func(h Health) bool { return !h.OK && h.Age > DeadAfter+time.Second }); n != 0 {
+		t.Errorf("%d frames of a camera that was frozen and opened anew", n)
+	}
+	frozen.Store(false)
+	until(t, c, func(h Health) bool { return h.OK && h.Err == "" })
+	next(t, c).Close()
+}
+
+func TestBlackCameraSaysSo(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	var served atomic.Int64
+	s := mjpeg(t, &broken, &served, inTurn(pictures(t, 320, 180, 0, 3, 1)))
+	c := start(t, CameraOptions{Source: s.URL + "/face"})
+	c.Demand(true)
+	next(t, c).Close()
+	if h := c.Health(); !h.OK || !h.Dark || !strings.Contains(h.Err, "black") {
+		t.Errorf("health %+v", h)
+	}
+}
+
+func TestCameraChangesItsSize(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	var served atomic.Int64
+	large, small, odd := pictures(t, 640, 480, 90, 100), pictures(t, 320, 240, 90, 100), pictures(t, 331, 187, 90, 100)
+	s := mjpeg(t, &broken, &served, func(n int) []byte {
+		return [][][]byte{large, small, odd}[n/10%3][n%2]
+	})
+	c := start(t, CameraOptions{Source: s.URL + "/face"})
+	c.Demand(true)
+	for range 60 {
+		f := next(t, c)
+		w, h := f.Size()
+		pix, err := f.Luma()
+		if err != nil || len(pix) != w*h {
+			t.Fatalf("%d pixels of %dx%d, %v", len(pix), w, h, err)
+		}
+		f.Close()
+	}
+}
+
+// A camera that takes the connection and says nothing is given up after the library's own time-out, which is ours.
+func TestSilentCamera(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c := start(t, CameraOptions{Source: "http://" + ln.Addr().String() + "/face"})
+	until(t, c, func(h Health) bool { return strings.Contains(h.Err, "cannot be opened") })
+}
+
 func TestNetworkCameraComesBack(t *testing.T) {
 	var broken atomic.Bool
 	var served atomic.Int64
-	s := mjpeg(t, &broken, &served)
+	s := mjpeg(t, &broken, &served, inTurn(pictures(t, 320, 180, 100, 110, 120)))
 	c := start(t, CameraOptions{Source: s.URL + "/face", Width: 320, Height: 180, FPS: 25})
 	c.Demand(true)
 	for range 5 {
@@ -159,7 +274,7 @@ func TestNetworkCameraComesBack(t *testing.T) {
 func TestIdleCameraStillCounts(t *testing.T) {
 	var broken atomic.Bool
 	var served atomic.Int64
-	s := mjpeg(t, &broken, &served)
+	s := mjpeg(t, &broken, &served, inTurn(pictures(t, 320, 180, 100, 110, 120)))
 	c := start(t, CameraOptions{Source: s.URL + "/face"})
 	// Nobody wants frames; the first ones are unpacked all the same, for stills and to see a covered lens.
 	next(t, c).Close()
@@ -182,24 +297,16 @@ func TestAbsentCamera(t *testing.T) {
 	}
 }
 
-func TestFrameDarkAndJPEG(t *testing.T) {
-	dir := t.TempDir()
-	for bright, dark := range map[uint8]bool{0: true, 200: false} {
-		p := filepath.Join(dir, "x.jpg")
-		writeJPEG(t, p, bright)
-		f, err := ReadImage(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Dark() != dark {
-			t.Errorf("brightness %d: dark %v", bright, f.Dark())
-		}
-		if b, err := f.JPEG(1 << 20); err != nil || len(b) == 0 {
-			t.Errorf("%d bytes, %v", len(b), err)
-		}
-		if b, err := f.JPEG(10); !errors.Is(err, ErrImage) {
-			t.Errorf("%d bytes, %v; want ErrImage", len(b), err)
-		}
-		f.Close()
+func TestFrameAsJPEG(t *testing.T) {
+	f, err := DecodeImage(pictures(t, 320, 180, 200)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if b, err := f.JPEG(1 << 20); err != nil || len(b) == 0 {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	if b, err := f.JPEG(10); !errors.Is(err, ErrImage) {
+		t.Errorf("%d bytes, %v; want ErrImage", len(b), err)
 	}
 }

@@ -4,6 +4,7 @@ package vision
 
 import (
 	"fmt"
+	"hash/fnv"
 	"image"
 	"image/color"
 	"os"
@@ -21,8 +22,11 @@ const (
 
 // Frame is a BGR picture, owned by whoever holds it, to be closed once.
 type Frame struct {
-	mat gocv.Mat
-	at  int64
+	mat    gocv.Mat
+	at     int64
+	number uint32
+	digest uint64
+	mean   uint8
 	// put takes the Mat back instead of closing it.
 	put func(gocv.Mat)
 }
@@ -75,6 +79,34 @@ func (f *Frame) check() error {
 // At returns when the frame was taken, CLOCK_MONOTONIC nanoseconds; 0 for a file.
 func (f *Frame) At() int64 { return f.at }
 
+// Number counts a camera's frames from 1; 0 for a file.
+func (f *Frame) Number() uint32 { return f.number }
+
+// Digest tells one frame from another by some of their pixels, and gives the mean of these; both 0 for a file.
+func (f *Frame) Digest() (digest uint64, mean uint8) { return f.digest, f.mean }
+
+// digestRows is how many rows of a frame its digest is of.
+const digestRows = 60
+
+// sum makes the digest. A camera's noise changes it with every frame; only a frame that is the same again keeps it.
+func (f *Frame) sum() {
+	pix, err := f.mat.DataPtrUint8()
+	w, h := f.Size()
+	if err != nil || len(pix) < 3*w*h {
+		return
+	}
+	sum, total, n := fnv.New64a(), 0, 0
+	step := max(1, h/digestRows)
+	for y := step / 2; y < h; y += step {
+		row := pix[3*w*y : 3*w*(y+1)]
+		_, _ = sum.Write(row) // never fails
+		for x := 0; x < len(row); x += 16 {
+			total, n = total+int(row[x]), n+1
+		}
+	}
+	f.digest, f.mean = sum.Sum64(), uint8(total/n)
+}
+
 // Size returns width and height in pixels.
 func (f *Frame) Size() (w, h int) { return f.mat.Cols(), f.mat.Rows() }
 
@@ -89,17 +121,8 @@ func (f *Frame) Luma() ([]byte, error) {
 	return grey.ToBytes(), nil
 }
 
-// Dark tells whether the frame is nearly black, as with a covered lens.
-func (f *Frame) Dark() bool {
-	if f.check() != nil {
-		return false
-	}
-	small := gocv.NewMat()
-	defer small.Close()
-	gocv.Resize(f.mat, &small, image.Pt(32, 18), 0, 0, gocv.InterpolationNearestNeighbor)
-	m := small.Mean()
-	return m.Val1+m.Val2+m.Val3 < 3*10
-}
+// darkMean is the mean below which a frame is nearly black.
+const darkMean = 10
 
 // JPEG encodes the frame at the best quality that fits into limit bytes.
 func (f *Frame) JPEG(limit int) ([]byte, error) {

@@ -19,7 +19,6 @@ func TestEveryMatIsClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Dark()
 		if _, err := f.Luma(); err != nil {
 			t.Fatal(err)
 		}

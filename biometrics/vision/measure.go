@@ -65,7 +65,7 @@ func (p *Pipeline) live(m gocv.Mat, b Box) (Live, error) {
 	var l Live
 	w, h := m.Cols(), m.Rows()
 	err := func() error {
-		defer stamp(&p.timing.Liveness)()
+		defer p.stage(ModelLiveness, &p.timing.Liveness)()
 		var err error
 		if l.MS27, err = p.liveCrop(m, contextCrop(b, w, h, 2.7)); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (p *Pipeline) live(m gocv.Mat, b Box) (Live, error) {
 	if err != nil {
 		return Live{}, err
 	}
-	defer stamp(&p.timing.Lines)()
+	defer p.stage("lines", &p.timing.Lines)()
 	l.Lines = countLines(m, edgeRegion(b, w, h), b.W)
 	return l, nil
 }

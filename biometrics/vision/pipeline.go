@@ -28,12 +28,13 @@ const (
 type Pipeline struct {
 	detect, landmark, feature, liveness gocv.Net
 	timing                              Timing
+	enter                               func(stage string)
 }
 
 // OpenPipeline loads the networks and tries each on an empty picture, so that a model that does not fit is refused now.
 func OpenPipeline(models []Model, o Options) (*Pipeline, error) {
 	SetThreads(max(o.Threads, 1))
-	p := &Pipeline{}
+	p := &Pipeline{enter: o.Enter}
 	for name, net := range map[string]*gocv.Net{
 		ModelDetect: &p.detect, ModelLandmark: &p.landmark, ModelFeature: &p.feature, ModelLiveness: &p.liveness,
 	} {
@@ -95,7 +96,7 @@ func (p *Pipeline) Timing() Timing { return p.timing }
 
 // Detect finds faces, best score first.
 func (p *Pipeline) Detect(f *Frame) ([]Detection, error) {
-	defer stamp(&p.timing.Detect)()
+	defer p.stage(ModelDetect, &p.timing.Detect)()
 	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("detect: %w", err)
 	}
@@ -199,7 +200,7 @@ func (p *Pipeline) Analyse(f *Frame, d Detection, want Want) (Face, error) {
 
 // landmarks finds the five points inside a square around the box.
 func (p *Pipeline) landmarks(m gocv.Mat, b Box) ([5]Point, error) {
-	defer stamp(&p.timing.Landmark)()
+	defer p.stage(ModelLandmark, &p.timing.Landmark)()
 	r := landmarkSquare(b)
 	crop, err := cut(m, r, gocv.BorderReplicate)
 	if err != nil {
@@ -227,7 +228,7 @@ func (p *Pipeline) landmarks(m gocv.Mat, b Box) ([5]Point, error) {
 // align warps the face onto the template. A face much larger than the template is smoothed first, since bilinear sampling would
 // skip pixels.
 func (p *Pipeline) align(m gocv.Mat, points [5]Point) (gocv.Mat, error) {
-	defer stamp(&p.timing.Align)()
+	defer p.stage("align", &p.timing.Align)()
 	s, err := fit(points)
 	if err != nil {
 		return gocv.Mat{}, err
@@ -267,7 +268,7 @@ func (s similarity) footprint(margin float64) image.Rectangle {
 }
 
 func (p *Pipeline) embed(aligned gocv.Mat) ([]float32, error) {
-	defer stamp(&p.timing.Feature)()
+	defer p.stage(ModelFeature, &p.timing.Feature)()
 	return forward(&p.feature, aligned, 1.0/128, gocv.NewScalar(127, 127, 127, 0), alignSize, false, featureDim)
 }
 
@@ -307,7 +308,11 @@ func norm(v []float32) float64 {
 	return math.Sqrt(s)
 }
 
-func stamp(d *time.Duration) func() {
+// stage tells what begins, and how long it took when it ends.
+func (p *Pipeline) stage(name string, d *time.Duration) func() {
+	if p.enter != nil {
+		p.enter(name)
+	}
 	start := time.Now()
 	return func() { *d = time.Since(start) }
 }

@@ -22,8 +22,11 @@ func (*Frame) Size() (w, h int) { return 0, 0 }
 // Luma returns nothing.
 func (*Frame) Luma() ([]byte, error) { return nil, ErrNoVision }
 
-// Dark returns false.
-func (*Frame) Dark() bool { return false }
+// Number returns 0.
+func (*Frame) Number() uint32 { return 0 }
+
+// Digest returns 0, 0.
+func (*Frame) Digest() (digest uint64, mean uint8) { return 0, 0 }
 
 // JPEG returns ErrNoVision.
 func (*Frame) JPEG(int) ([]byte, error) { return nil, ErrNoVision }

@@ -32,18 +32,22 @@ type CameraOptions struct {
 	Source string
 	// Width, Height and FPS are asked of a device, which may give others; FPS also paces files. 0 asks nothing (files: 25).
 	Width, Height, FPS int
+	// Enter is told of each call into the capture library before it is made: open, grab or read, and the number of the frame it is to
+	// give. Nil tells nobody.
+	Enter func(step string, frame uint32)
 }
 
 // Health is the state of a camera.
 type Health struct {
-	// OK tells that a frame came within DeadAfter. Err is why not.
+	// OK tells that a frame other than the one before came within DeadAfter. Err is why not, or what else is wrong.
 	OK  bool
 	Err string
 	FPS float64
 	// Age is the time since the newest frame, negative before the first.
 	Age           time.Duration
 	Width, Height int
-	Dark          bool
+	// Dark tells that the newest frame is nearly black.
+	Dark bool
 	// Busy is how long the capture has been inside one call into the library: 0 between calls. A call that does not come back can
 	// only be ended together with the process.
 	Busy time.Duration

@@ -39,6 +39,8 @@ type Model struct {
 type Options struct {
 	// Threads is how many threads OpenCV may use in this process, 1 to 16; 0 is 1.
 	Threads int
+	// Enter is told of each stage before it begins; the stage of a network has the network's name. Nil tells nobody.
+	Enter func(stage string)
 }
 
 // Point is a position in pixels of the frame.

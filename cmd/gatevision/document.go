@@ -47,7 +47,8 @@ func (d *documentJob) begin(session uint32) {
 
 func (d *documentJob) close() {}
 
-func (d *documentJob) frame(f *vision.Frame) error {
+func (d *documentJob) frame(f *vision.Frame, enter func(string)) error {
+	enter("luma")
 	pix, err := f.Luma()
 	if err != nil {
 		return err
@@ -61,6 +62,7 @@ func (d *documentJob) frame(f *vision.Frame) error {
 	// Each frame stands for itself: votes summed over the frames of a ruined
 	// label once made a payload that was never printed.
 	d.reader.Forget()
+	enter("symbol")
 	for _, s := range d.reader.Read(symbol.Luma{Pix: pix, Stride: w, W: w, H: h}, d.budget) {
 		now := monotonic()
 		if !d.fresh(s.Payload, now) {

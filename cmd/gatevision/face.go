@@ -30,6 +30,7 @@ type faceJob struct {
 	frames  int
 	session uint32
 	lived   int
+	enter   func(stage string)
 }
 
 func newFaceJob(cfg worker.WorkerConfig, child *worker.Child) (*faceJob, error) {
@@ -37,11 +38,13 @@ func newFaceJob(cfg worker.WorkerConfig, child *worker.Child) (*faceJob, error) 
 	for _, m := range cfg.Models {
 		models = append(models, vision.Model{Name: m.Name, Path: m.Path, SHA256: m.SHA256})
 	}
-	pipe, err := vision.OpenPipeline(models, vision.Options{Threads: cfg.Threads})
+	j := &faceJob{child: child, rules: biometrics.ProbeRules(), eyes: minEyes, frames: livenessFrames}
+	j.enter = func(stage string) { child.Note(worker.LaneWork, worker.Trace{Stage: stage}) }
+	var err error
+	j.pipe, err = vision.OpenPipeline(models, vision.Options{Threads: cfg.Threads, Enter: func(stage string) { j.enter(stage) }})
 	if err != nil {
 		return nil, err
 	}
-	j := &faceJob{child: child, pipe: pipe, rules: biometrics.ProbeRules(), eyes: minEyes, frames: livenessFrames}
 	if cfg.MinEyeDistance > 0 {
 		j.eyes = float64(cfg.MinEyeDistance)
 	}
@@ -55,7 +58,8 @@ func (j *faceJob) begin(session uint32) { j.session, j.lived = session, 0 }
 
 func (j *faceJob) close() { _ = j.pipe.Close() }
 
-func (j *faceJob) frame(f *vision.Frame) error {
+func (j *faceJob) frame(f *vision.Frame, enter func(string)) error {
+	j.enter = enter
 	found, err := j.pipe.Detect(f)
 	if err != nil {
 		return err

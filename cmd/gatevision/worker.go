@@ -10,16 +10,22 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"bordergate/biometrics/vision"
 	worker "bordergate/hal/vision"
 )
 
 // The worker's rhythm and limits.
 const (
-	healthEvery = 500 * time.Millisecond
-	// callLimit is how long one call into the camera may take, workLimit how long one frame. Past it only the end of the process helps.
+	// healthEvery is the beat, changeEvery how soon a change of the camera's health is told.
+	healthEvery = 200 * time.Millisecond
+	changeEvery = 40 * time.Millisecond
+	// callLimit is how long one call into the camera may take: longer than the library's own time-outs, after which the camera is
+	// dead and the worker is not. workTurns is how many turns of the beat, not how much time, one frame may take: a machine that
+	// stands still stops both. Past either only the end of the process helps.
 	callLimit = 8 * time.Second
-	workLimit = 5 * time.Second
+	workTurns = int(time.Second / changeEvery)
 	// leaveLimit is how long the camera gets to close at the end.
 	leaveLimit = 300 * time.Millisecond
 	// stillBytes bounds a still.
@@ -33,8 +39,8 @@ var errHung = errors.New("a call into the image library does not come back")
 type job interface {
 	// begin starts a new session.
 	begin(session uint32)
-	// frame works on one frame of the session; it does not close it.
-	frame(f *vision.Frame) error
+	// frame works on one frame of the session and tells of each stage before it begins; it does not close the frame.
+	frame(f *vision.Frame, enter func(stage string)) error
 	close()
 }
 
@@ -47,8 +53,8 @@ type station struct {
 	mu    sync.Mutex
 	order order
 	wake  chan struct{}
-	// busy is when work on the present frame began, in Unix nanoseconds; 0 between frames.
-	busy atomic.Int64
+	// busy is the number of the frame that is being worked on, 0 between frames.
+	busy atomic.Uint32
 }
 
 // order is what the worker was last told.
@@ -62,6 +68,9 @@ type order struct {
 // runWorker is the process from its first message to its end.
 func runWorker(ctx context.Context) int {
 	child, err := worker.OpenChild()
+	if err == nil {
+		err = seclude()
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "gatevision worker: %v\n", err)
 		return exitUnable
@@ -80,30 +89,47 @@ func runWorker(ctx context.Context) int {
 	}
 }
 
+// seclude keeps the picture in memory out of core dumps and away from debuggers.
+func seclude() error {
+	err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	if err == nil {
+		err = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	return nil
+}
+
 func serve(ctx context.Context, child *worker.Child) error {
 	cfg, err := child.Config()
 	if err != nil {
 		return err
 	}
 	s := &station{child: child, wake: make(chan struct{}, 1)}
-	if s.job, err = newJob(cfg, child); err != nil {
-		return err
-	}
 	if s.camera, err = vision.NewCamera(vision.CameraOptions{
 		Source: cfg.Source, Width: cfg.Width, Height: cfg.Height, FPS: cfg.FPS,
+		Enter: func(step string, frame uint32) {
+			child.Note(worker.LaneCamera, worker.Trace{Stage: step, Frame: frame})
+		},
 	}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	end := make(chan error, 4)
+	left := make(chan struct{})
+	// The camera opens while the networks are read.
+	go func() {
+		defer close(left)
+		end <- s.camera.Serve(ctx)
+	}()
+	if s.job, err = newJob(cfg, child); err != nil {
 		return err
 	}
 	if err := child.Ready(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	end := make(chan error, 4)
-	left := make(chan struct{})
-	go func() {
-		defer close(left)
-		end <- s.camera.Serve(ctx)
-	}()
 	go func() { end <- s.obey() }()
 	go func() { end <- s.beat(ctx) }()
 	go func() { end <- s.work(ctx) }()
@@ -195,18 +221,28 @@ func (s *station) work(ctx context.Context) error {
 
 // one works on one frame. A frame from before the session began is left alone: it may show the traveller before.
 func (s *station) one(o order, f *vision.Frame) error {
-	s.busy.Store(time.Now().UnixNano())
+	s.busy.Store(f.Number())
 	defer s.busy.Store(0)
+	w, h := f.Size()
+	digest, mean := f.Digest()
+	t := worker.Trace{Stage: "frame", FrameAt: f.At(), Frame: f.Number(), Width: uint32(w), Height: uint32(h), Digest: digest, Mean: mean}
+	s.note(t)
 	if o.still {
 		if err := s.still(o, f); err != nil {
 			return err
 		}
 	}
-	if !o.watching || f.At() < o.since {
-		return nil
+	if o.watching && f.At() >= o.since {
+		if err := s.job.frame(f, func(stage string) { t.Stage = stage; s.note(t) }); err != nil {
+			return err
+		}
 	}
-	return s.job.frame(f)
+	t.Stage = "idle"
+	s.note(t)
+	return nil
 }
+
+func (s *station) note(t worker.Trace) { s.child.Note(worker.LaneWork, t) }
 
 func (s *station) still(o order, f *vision.Frame) error {
 	s.mu.Lock()
@@ -223,30 +259,41 @@ func (s *station) still(o order, f *vision.Frame) error {
 
 // beat reports the camera's health, and ends the worker when a call hangs.
 func (s *station) beat(ctx context.Context) error {
-	t := time.NewTicker(healthEvery)
+	t := time.NewTicker(changeEvery)
 	defer t.Stop()
+	var told vision.Health
+	var frame uint32
+	frameTurns, silent := 0, healthEvery
 	for {
+		h := s.camera.Health()
+		if h.Busy > callLimit {
+			return fmt.Errorf("camera: %w", errHung)
+		}
+		if b := s.busy.Load(); b != frame {
+			frame, frameTurns = b, 0
+		} else if frameTurns++; b != 0 && frameTurns > workTurns {
+			return fmt.Errorf("frame: %w", errHung)
+		}
+		if silent += changeEvery; silent >= healthEvery || h.OK != told.OK {
+			told, silent = h, 0
+			if err := s.child.Send(message(h)); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		h := s.camera.Health()
-		if h.Busy > callLimit {
-			return fmt.Errorf("camera: %w", errHung)
-		}
-		if b := s.busy.Load(); b != 0 && time.Since(time.Unix(0, b)) > workLimit {
-			return fmt.Errorf("frame: %w", errHung)
-		}
-		age := int32(-1)
-		if h.Age >= 0 {
-			age = int32(min(h.Age, time.Hour).Milliseconds())
-		}
-		err := s.child.Send(worker.CameraHealth{
-			OK: h.OK, Err: h.Err, FPS: float32(h.FPS), AgeMillis: age, Width: h.Width, Height: h.Height, Dark: h.Dark,
-		})
-		if err != nil {
-			return err
-		}
+	}
+}
+
+func message(h vision.Health) worker.CameraHealth {
+	age := int32(-1)
+	if h.Age >= 0 {
+		age = int32(min(h.Age, time.Hour).Milliseconds())
+	}
+	return worker.CameraHealth{
+		OK: h.OK, Err: h.Err, FPS: float32(h.FPS), AgeMillis: age, Width: h.Width, Height: h.Height, Dark: h.Dark,
 	}
 }

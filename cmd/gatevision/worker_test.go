@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -119,12 +120,23 @@ func await[E worker.Event](t *testing.T, w *worker.Worker, fits func(E) bool) E 
 
 func any1[E any](E) bool { return true }
 
-// folder fills a folder with one picture, so that a camera can loop over it.
+// folder fills a folder with a picture that is never quite the same, so that a camera can loop over it.
 func folder(t *testing.T, pic []byte) string {
 	t.Helper()
+	src, err := jpeg.Decode(bytes.NewReader(pic))
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	for i := range 10 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("img_%04d.jpg", i)), pic, 0o600); err != nil {
+		img := image.NewRGBA(src.Bounds())
+		draw.Draw(img, img.Bounds(), src, image.Point{}, draw.Src)
+		draw.Draw(img, image.Rect(16*i, 0, 16*i+16, 16), image.Black, image.Point{}, draw.Src)
+		var out bytes.Buffer
+		if err := jpeg.Encode(&out, img, &jpeg.Options{Quality: 92}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("img_%04d.jpg", i)), out.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,10 +18,12 @@ type eye struct {
 	log    *slog.Logger
 	post   func(gate.Input)
 
-	mu     sync.Mutex
-	up     bool
-	health vision.CameraHealth
-	err    string
+	mu  sync.Mutex
+	up  bool
+	err string
+	// starts counts the worker's lives, crash is the last one that ended badly.
+	starts int
+	crash  string
 }
 
 // eyes are both cameras, as the lane sees them.
@@ -31,22 +33,6 @@ type eyes []*eye
 func (e eyes) Watch(session uint32) {
 	for _, x := range e {
 		x.worker.Watch(session)
-	}
-}
-
-// Again implements gate.Eyes.
-func (e eyes) Again(session uint32) {
-	e.each(gate.FaceCamera, func(w *vision.Worker) { w.Watch(session) })
-}
-
-// Hold implements gate.Eyes.
-func (e eyes) Hold() { e.each(gate.DocumentCamera, (*vision.Worker).Stop) }
-
-func (e eyes) each(c gate.Camera, do func(*vision.Worker)) {
-	for _, x := range e {
-		if x.camera == c {
-			do(x.worker)
-		}
 	}
 }
 
@@ -78,21 +64,30 @@ func (e *eye) tell(v vision.Event) {
 	case vision.Face:
 		e.post(gate.FaceSeen(monoNow(), v.Session, e.face(v)))
 	case vision.CameraHealth:
-		e.note(v.OK, v, v.Err)
+		e.note(v.OK, v.Err)
+	case vision.Up:
+		e.mu.Lock()
+		e.starts++
+		e.mu.Unlock()
 	case vision.Down:
 		text := "worker ended"
 		if v.Err != nil {
 			text = v.Err.Error()
 		}
-		e.note(false, vision.CameraHealth{}, text)
+		if v.Crash != nil {
+			e.mu.Lock()
+			e.crash = v.Crash.Summary()
+			e.mu.Unlock()
+		}
+		e.note(false, text)
 	}
 }
 
 // note keeps the camera's health and tells the lane of a change.
-func (e *eye) note(ok bool, h vision.CameraHealth, text string) {
+func (e *eye) note(ok bool, text string) {
 	e.mu.Lock()
 	changed := ok != e.up
-	e.up, e.health, e.err = ok, h, text
+	e.up, e.err = ok, text
 	e.mu.Unlock()
 	if changed {
 		if ok {
@@ -104,10 +99,11 @@ func (e *eye) note(ok bool, h vision.CameraHealth, text string) {
 	}
 }
 
-func (e *eye) state() (up bool, h vision.CameraHealth, text string) {
+// device is the camera's line on the status page.
+func (e *eye) device(name string) Device {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.up, e.health, e.err
+	return Device{Name: name, OK: e.up, Error: e.err, Starts: e.starts, LastCrash: e.crash}
 }
 
 func (e *eye) face(v vision.Face) gate.Face {
@@ -118,15 +114,13 @@ func (e *eye) face(v vision.Face) gate.Face {
 		ShareOver: float64(q.ShareOver), ShareUnder: float64(q.ShareUnder),
 		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
 	})
-	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(hint), Norm: q.Norm}
+	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(hint), Norm: q.Norm}
 	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {
 		// Far behind the traveller: not a second person in the lane.
 		f.Count = 1
 	}
 	if f.Usable {
 		f.Embedding = v.Raw
-	} else {
-		clear(v.Raw) // nobody compares it
 	}
 	if v.Live.Done {
 		f.LiveDone = true

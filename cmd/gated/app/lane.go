@@ -70,6 +70,7 @@ func (a *App) openEyes() error {
 	for _, c := range cameras {
 		o := vision.DefaultOptions()
 		o.Program, o.Args, o.Name, o.Log = program, []string{"worker"}, c.name, a.log
+		o.CrashDir = filepath.Join(a.cfg.Paths.State, "crashes")
 		o.Config = vision.WorkerConfig{
 			Role: c.role, Source: c.conf.Source, Width: c.conf.Width, Height: c.conf.Height,
 			FPS: int(c.conf.FPS), Threads: c.conf.Threads, Models: c.models,
@@ -181,7 +182,7 @@ func (a *App) openLane() error {
 			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
-		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.limits.Reject),
+		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher,
 		Recorder: a.recorder, Turnstile: a.barrier, Eyes: a.eyes, Screen: a.hub, Clock: a.clock,
 		Mono: monoNow, Beat: a.beat(),
 	})

@@ -60,7 +60,6 @@ func (m matcher) Match(faces []gate.Face, model string, reference []byte, final 
 		return out
 	}
 	probe, live := m.gather(faces)
-	defer probe.Reset()
 	out.Frames = probe.N()
 	out.Liveness = m.liveness(live)
 	if out.Frames == 0 {

@@ -47,6 +47,9 @@ type Device struct {
 	Name  string `json:"name"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
+	// Starts is how often a camera's worker has become ready, LastCrash how the last one ended that should not have.
+	Starts    int    `json:"starts,omitempty"`
+	LastCrash string `json:"last_crash,omitempty"`
 }
 
 // HQStatus is the link's health and the cache's age.
@@ -88,8 +91,7 @@ func (a *App) Status() Status {
 	}
 	for i, name := range []string{"document_camera", "face_camera"} {
 		if i < len(a.eyes) {
-			up, _, text := a.eyes[i].state()
-			s.Devices = append(s.Devices, Device{Name: name, OK: up, Error: text})
+			s.Devices = append(s.Devices, a.eyes[i].device(name))
 		}
 	}
 	a.hqStatus(&s)
