@@ -37,15 +37,14 @@ const maxSymbols = 16
 // transaction is one traveller's way, from presence to an empty lane.
 type transaction struct {
 	id      TxID
-	session uint32 // of the documents
-	looking uint32 // of the faces
+	session uint32
 	begun   int64
 	steps   map[string]int64
 	shown   bool
 	read    bool
 	claim   Claim
 	symbols [][]byte
-	faces   []Face // of one person
+	faces   []Face
 	count   FaceCount
 	hint    string
 	account Account
@@ -53,10 +52,7 @@ type transaction struct {
 	verdict Verdict
 	marks   []reason.Reason
 	granted bool
-	// Whom the camera sees: see follow.go.
-	voids, others, strange int
-	broken                 reason.Reason
-	waiting                bool // for missed suspensions
+	waiting bool // for missed suspensions
 }
 
 func (t *transaction) step(name string, at int64) {
@@ -105,9 +101,6 @@ func (m *machine) step(in Input) {
 // answers, then the lane settles.
 func (m *machine) one(in Input) {
 	m.note(in)
-	if in.kind == inFace {
-		defer m.forget(in.face)
-	}
 	next := m.table[m.state][in.kind](m, in)
 	for hops := 0; next != m.state && hops < int(stateCount); hops++ {
 		m.enter(next, in.At)
@@ -249,7 +242,6 @@ func (m *machine) evidence(final bool) Evidence {
 		if id := t.claim.Pass.Organisation; id != "" {
 			e.Organisation = m.o.Accounts.Look(id)
 		}
-		e.Others, e.Broken = t.others, t.broken
 		if len(t.account.Reference) > 0 {
 			t.match = m.o.Matcher.Match(t.faces, t.account.Model, t.account.Reference, final)
 		}
@@ -260,7 +252,7 @@ func (m *machine) evidence(final bool) Evidence {
 
 // decided reports whether waiting for more faces could change anything.
 func (m *machine) decided(e Evidence) bool {
-	if len(e.Account.Reference) == 0 || !e.FaceCamera || e.Others >= othersLimit {
+	if len(e.Account.Reference) == 0 || !e.FaceCamera {
 		return true
 	}
 	if e.Match.Similarity == Undecided {
@@ -279,12 +271,7 @@ func (m *machine) decide(e Evidence, at int64) State {
 		}
 	}
 	t.step(StepVerdict, at)
-	if t.verdict.Admit() {
-		m.o.Tracker.Hold()
-		m.o.Eyes.Hold()
-	} else {
-		m.o.Eyes.Stop()
-	}
+	m.o.Eyes.Stop()
 	m.record(Entry{Tx: t.id, Kind: EntryDecision, At: at, Public: m.public(t.verdict.Outcome, t.verdict.Reasons), Personal: personal(t.claim)})
 	return Deciding
 }
@@ -293,7 +280,7 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	t := m.tx
 	p := Public{
 		Outcome: o, Reasons: reasons, Steps: maps.Clone(t.steps), Granted: t.granted,
-		Restarts: t.voids, Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
+		Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
 	}
 	if o == reason.Admitted {
 		p.Notices = t.verdict.Notices
@@ -331,13 +318,39 @@ func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool
 	e := Entry{Tx: t.id, Kind: EntryOutcome, At: at, Public: p}
 	if _, decided := t.steps[StepVerdict]; !decided {
 		e.Personal = personal(t.claim)
+		m.o.Eyes.Stop()
 	}
-	m.o.Eyes.Stop()
-	m.o.Tracker.Begin()
-	t.void()
 	m.record(e)
 	m.show(true)
 	m.tx = nil
+}
+
+// keep counts a frame of this transaction and keeps a usable face, the oldest
+// making room.
+func (t *transaction) keep(f Face, at int64) {
+	t.count.Frames++
+	t.hint = f.Hint
+	switch {
+	case f.Count == 0:
+		t.count.None++
+	case f.Count > 1:
+		t.count.Many++
+		t.step(StepFirstFace, f.FrameAt)
+	case !f.Usable:
+		t.count.Poor++
+		t.step(StepFirstFace, f.FrameAt)
+	default:
+		t.count.Usable++
+		t.step(StepFirstFace, f.FrameAt)
+		t.step(StepFirstUsable, at)
+	}
+	if f.Count != 1 || !f.Usable {
+		return
+	}
+	if len(t.faces) == maxFaces {
+		t.faces = append(t.faces[:0], t.faces[1:]...)
+	}
+	t.faces = append(t.faces, f)
 }
 
 // seen reports whether the payload was shown before, and notes it.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"bordergate/cmd/gatesim/play"
@@ -74,6 +75,9 @@ func crashCommand(ctx context.Context, args []string, out, errOut io.Writer) (bo
 		o.seed = rand.Uint64() >> 12
 	}
 	o.travellers = 2 * o.times
+	if o.kills+o.hangs > 0 {
+		o.travellers = o.kills + o.hangs
+	}
 	x, err := prepare(ctx, o, progress{errOut})
 	if err != nil {
 		return false, err
@@ -82,12 +86,25 @@ func crashCommand(ctx context.Context, args []string, out, errOut io.Writer) (bo
 	if err := x.open(ctx, progress{errOut}); err != nil {
 		return false, err
 	}
-	r := &crashReport{Simulated: true, Seed: x.seed, Times: o.times, Faults: []string{}}
-	if err := x.crashes(ctx, r, errOut); err != nil {
-		r.Faults = append(r.Faults, err.Error())
+	var result any
+	var good bool
+	if o.kills+o.hangs > 0 {
+		r := &strikeReport{Simulated: true, Seed: x.seed, Wanted: o.kills + o.hangs, LimitMS: float64(backLimit.Milliseconds()), Faults: []string{}, Load: []string{load()}}
+		if err := x.strikes(ctx, r, errOut); err != nil {
+			r.Faults = append(r.Faults, err.Error())
+		}
+		r.Load = append(r.Load, load())
+		r.finish()
+		result, good = r, r.OK
+	} else {
+		r := &crashReport{Simulated: true, Seed: x.seed, Times: o.times, Faults: []string{}}
+		if err := x.crashes(ctx, r, errOut); err != nil {
+			r.Faults = append(r.Faults, err.Error())
+		}
+		r.finish()
+		result, good = r, r.OK
 	}
-	r.finish()
-	b, err := json.MarshalIndent(r, "", " ")
+	b, err := json.MarshalIndent(result, "", " ")
 	if err != nil {
 		return false, fmt.Errorf("write result: %w", err)
 	}
@@ -95,7 +112,7 @@ func crashCommand(ctx context.Context, args []string, out, errOut io.Writer) (bo
 	if err := os.WriteFile(o.report, append(b, '\n'), 0o644); err != nil {
 		return false, fmt.Errorf("write result: %w", err)
 	}
-	return r.OK, ctx.Err()
+	return good, ctx.Err()
 }
 
 // crashes kills something under every other traveller and lets the next one
@@ -159,7 +176,7 @@ func (x *production) crash(ctx context.Context, k *kill, v role, after time.Dura
 	if k.Target == hitDaemon {
 		return x.killDaemon(ctx, k, struck, stop, done)
 	}
-	hit := x.station.KillWorker(worker)
+	hit := x.station.SignalWorker(worker, syscall.SIGKILL)
 	res := <-done
 	k.Outcome = res.Event.Outcome
 	if !hit {

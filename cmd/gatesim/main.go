@@ -29,7 +29,8 @@ const (
 
 const usageText = `usage: gatesim COMMAND [FLAGS]
   run     travellers walk through a gate: the demonstration
-  crash   the gate's daemon and its workers are killed while travellers walk
+  crash   the gate's daemon and its workers are killed while travellers walk;
+          with --kills and --hangs its workers alone, and how soon the lane is back
 `
 
 func main() { os.Exit(dispatch(os.Args[1:])) }

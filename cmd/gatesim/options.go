@@ -26,6 +26,8 @@ type options struct {
 	keep       bool
 	broker     string
 	times      int
+	kills      int
+	hangs      int
 }
 
 // common are the flags that both commands have.
@@ -69,6 +71,8 @@ func parseCrash(args []string, errOut io.Writer) (options, error) {
 	fs.SetOutput(errOut)
 	o.common(fs)
 	fs.IntVar(&o.times, "times", 10, "how often to kill")
+	fs.IntVar(&o.kills, "kills", 0, "instead: how many travellers see a worker killed")
+	fs.IntVar(&o.hangs, "hangs", 0, "instead: how many travellers see a worker stopped")
 	fs.StringVar(&o.report, "report", "", "result to write; crash.json in the station's folder when empty")
 	err := o.check(fs, args)
 	return o, err
@@ -85,6 +89,8 @@ func (o *options) check(fs *flag.FlagSet, args []string) error {
 		return errors.New("--travellers: 0 to 100000")
 	case o.times < 0 || o.times > 10_000:
 		return errors.New("--times: 0 to 10000")
+	case o.kills < 0 || o.hangs < 0 || o.kills+o.hangs > 10_000:
+		return errors.New("--kills, --hangs: 0 to 10000 together")
 	case o.broker != "":
 		return errors.New("--external-broker: this version of hqd has its own broker only")
 	}

@@ -77,6 +77,11 @@ type public struct {
 	Notices []string           `json:"notices"`
 	Score   float64            `json:"score"`
 	Steps   map[string]float64 `json:"steps_us"`
+
+	Threshold float64 `json:"threshold"`
+	Frames    int     `json:"frames"`
+	Liveness  string  `json:"liveness"`
+	Enforced  *bool   `json:"liveness_enforced"`
 }
 
 func publicOf(l journal.Line) public {

@@ -26,7 +26,8 @@ type Status struct {
 		Part  string `json:"part"`
 		Error string `json:"error"`
 	} `json:"faults"`
-	HQ struct {
+	Devices []Device `json:"devices"`
+	HQ      struct {
 		Connected  bool   `json:"connected"`
 		CatchingUp bool   `json:"catching_up"`
 		Cursor     uint64 `json:"accounts_cursor"`
@@ -36,6 +37,38 @@ type Status struct {
 		Last   uint64 `json:"last"`
 		Acked  uint64 `json:"acknowledged"`
 	} `json:"journal"`
+}
+
+// Device is a device of the gate.
+type Device struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Starts int    `json:"starts"`
+}
+
+// Restarted names the camera whose worker has started since before, or none.
+func (s Status) Restarted(before Status) string {
+	for i, d := range s.Devices {
+		if i < len(before.Devices) && d.Name == before.Devices[i].Name && d.Starts > before.Devices[i].Starts {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+// Serving tells that every device is well and the lane is at work.
+func (s Status) Serving() bool {
+	for _, d := range s.Devices {
+		if !d.OK {
+			return false
+		}
+	}
+	switch s.Lane.State {
+	case "closed", "self_test", "out_of_service", "maintenance", "emergency", "blocked", "":
+		return false
+	default:
+		return len(s.Devices) > 0
+	}
 }
 
 // Status asks the gate's status page.

@@ -144,9 +144,9 @@ func (s *Station) KillGate() {
 	}
 }
 
-// KillWorker kills one of the gate's vision workers by the camera's name; it
+// SignalWorker sends a signal to one of the gate's two vision workers; it
 // reports whether there was one.
-func (s *Station) KillWorker(nth int) bool {
+func (s *Station) SignalWorker(nth int, sig syscall.Signal) bool {
 	if s.gate == nil {
 		return false
 	}
@@ -154,7 +154,25 @@ func (s *Station) KillWorker(nth int) bool {
 	if nth >= len(pids) {
 		return false
 	}
-	return syscall.Kill(pids[nth], syscall.SIGKILL) == nil
+	return syscall.Kill(pids[nth], sig) == nil
+}
+
+// WaitServing waits until one of the gate's workers has started anew since a
+// status was taken, every camera delivers and the lane is in service. It names
+// the camera.
+func (s *Station) WaitServing(ctx context.Context, before Status) (camera string, err error) {
+	err = s.wait(ctx, "worker", readyLimit, s.gate, func() bool {
+		st, err := s.Status(ctx)
+		if err != nil {
+			return false
+		}
+		name := st.Restarted(before)
+		if name != "" {
+			camera = name
+		}
+		return camera != "" && st.Serving()
+	})
+	return camera, err
 }
 
 // children lists the processes that a process started, by ascending number.
