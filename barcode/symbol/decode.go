@@ -4,7 +4,6 @@ import (
 	"image"
 
 	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 	"github.com/makiuchi-d/gozxing/qrcode/detector"
 )
 
@@ -38,8 +37,8 @@ func (r *Reader) decode(l Luma, area image.Rectangle, bin binarizer) (s Symbol, 
 	}
 	bits := found.GetBits()
 	n := bits.GetWidth() // before the decoder may turn the bits over
-	result, err := r.qr.Decode(bits, r.hints)
-	if err != nil {
+	payload, mirrored, ok := r.readQR(bits)
+	if !ok {
 		return Symbol{}, false
 	}
 	points := found.GetPoints()
@@ -47,10 +46,10 @@ func (r *Reader) decode(l Luma, area image.Rectangle, bin binarizer) (s Symbol, 
 	if !ok {
 		return Symbol{}, false
 	}
-	if meta, is := result.GetOther().(*decoder.QRCodeDecoderMetaData); is && meta.IsMirrored() {
+	if mirrored {
 		corners[1], corners[3] = corners[3], corners[1]
 	}
-	return Symbol{Symbology: QR, Payload: exactBytes(result.GetText()), Corners: corners}, true
+	return Symbol{Symbology: QR, Payload: payload, Corners: corners}, true
 }
 
 // exactBytes undoes the decoding as ISO 8859-1 that the hint asks for: each

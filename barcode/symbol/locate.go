@@ -7,7 +7,8 @@ import (
 
 const (
 	block   = 16 // pixels a side
-	maxFind = 2  // areas returned by locate
+	maxFind = 2  // areas looked at in a frame
+	maxSeen = 5  // areas returned by locate
 	fine    = 8  // parts of a grey level that scores are counted in
 )
 
@@ -62,7 +63,7 @@ func locate(l Luma) []image.Rectangle {
 	}
 	slices.SortStableFunc(areas, func(a, b area) int { return b.score - a.score })
 	var out []image.Rectangle
-	for _, a := range areas[:min(len(areas), maxFind)] {
+	for _, a := range areas[:min(len(areas), maxSeen)] {
 		r := image.Rect(a.rect.Min.X*block, a.rect.Min.Y*block, a.rect.Max.X*block, a.rect.Max.Y*block)
 		out = append(out, grow(r, l))
 	}

@@ -2,39 +2,39 @@ package symbol
 
 import (
 	"image"
+	"slices"
 	"time"
 
 	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/aztec"
-	"github.com/makiuchi-d/gozxing/datamatrix"
 	dmdec "github.com/makiuchi-d/gozxing/datamatrix/decoder"
-	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
 
 // Reader reads frames of one camera in their order. It remembers where the
 // last symbol was, what helped to read it, and what the frames before showed of
 // one that none of them could read alone.
 type Reader struct {
-	qr    *decoder.Decoder
-	dm    gozxing.Reader
 	bare  *dmdec.Decoder // of DataMatrix modules
-	aztec gozxing.Reader
 	hints map[gozxing.DecodeHintType]any
 	now   func() time.Time
 
 	shapes   [(largest-smallest)/4 + 1]*shape
 	matrices [21]*shape
 	fusion   fusion
+	followed []followed
 
 	last   image.Rectangle // area of the last symbol, empty when it is too old
 	missed int             // frames since
+	turn   int             // frames with a symbol in a row
+	looks  int             // searches
 	stages []stage         // in the order in which they are tried
+	around []stage         // the same for what lies beside the symbols read
 
 	begin  time.Time
 	budget time.Duration
 
 	// Kept between frames to spare the collector.
 	cropped, worked []byte
+	masked          []byte
 	bits            bitmap
 	spots           []spot
 	samples         samples
@@ -58,16 +58,14 @@ func Clock(now func() time.Time) Option { return func(r *Reader) { r.now = now }
 // NewReader returns a Reader that has seen nothing.
 func NewReader(options ...Option) *Reader {
 	r := &Reader{
-		qr:    decoder.NewDecoder(),
-		dm:    datamatrix.NewDataMatrixReader(),
-		bare:  dmdec.NewDecoder(),
-		aztec: aztec.NewAztecReader(),
+		bare: dmdec.NewDecoder(),
 		hints: map[gozxing.DecodeHintType]any{
 			// Without it the character set is guessed and bytes are lost.
 			gozxing.DecodeHintType_CHARACTER_SET: "ISO-8859-1",
 		},
 		now:    time.Now,
 		stages: stages(),
+		around: stages(),
 	}
 	for _, o := range options {
 		o(r)
@@ -77,25 +75,57 @@ func NewReader(options ...Option) *Reader {
 
 // Forget makes the next frame the first. Only what serves speed is kept.
 func (r *Reader) Forget() {
-	r.fusion.place, r.fusion.count, r.fusion.fresh = grid{}, 0, false
-	r.last, r.missed = image.Rectangle{}, 0
-	r.stages = stages()
+	r.fusion.reset()
+	r.followed = r.followed[:0]
+	r.last, r.missed, r.turn, r.looks = image.Rectangle{}, 0, 0, 0
+	r.stages, r.around = stages(), stages()
 }
 
-// Read returns the symbols in a frame, one of each place. Where the last one
-// was and the likeliest area are always looked at. More is begun only while,
-// by what it cost before, it ends within the budget; what helped last comes
-// first, and what there was no time for comes first in the next frame. A frame
-// that fails Luma.Check has none.
+// Read returns the symbols in a frame, one of each place. Where symbols were
+// and the likeliest area are always looked at, and every other frame what lies
+// beside them. More is begun only while, by what it cost before, it ends within
+// the budget; what helped last comes first, and what there was no time for
+// comes first in the next frame. A frame that fails Luma.Check has none.
 func (r *Reader) Read(l Luma, budget time.Duration) []Symbol {
 	if l.Check() != nil {
 		return nil
 	}
 	r.begin, r.budget = r.now(), budget
 	r.fusion.fresh = false
-	if s, ok := r.track(l); ok {
-		return r.hit(l, s)
+	found := r.follow(l)
+	if len(found) == 0 {
+		found = r.search(l, &r.stages)
 	}
+	if len(found) == 0 {
+		return r.miss()
+	}
+	if r.turn++; r.turn%aside == 0 {
+		found = append(found, r.beside(l, found)...)
+	}
+	return r.hit(l, found)
+}
+
+// Every so many frames with a symbol it is looked beside it.
+const aside = 2
+
+// beside looks for symbols in what the found ones leave of a frame, with half
+// of a frame's time: a pass must not be missed for the sake of a foreign code
+// that is easier to read.
+func (r *Reader) beside(l Luma, found []Symbol) []Symbol {
+	rest := crop(l, image.Rect(0, 0, l.W, l.H), r.masked)
+	r.masked = rest.Pix
+	for _, s := range found {
+		paintOver(rest, s.Corners)
+	}
+	r.budget = min(r.budget, r.now().Sub(r.begin)+r.budget/2)
+	last := r.last
+	r.last = image.Rectangle{}
+	defer func() { r.last = last }()
+	return r.search(rest, &r.around)
+}
+
+// search looks for symbols whose place is not known.
+func (r *Reader) search(l Luma, stages *[]stage) []Symbol {
 	areas := r.areas(l)
 	var found []Symbol
 	for i, a := range areas {
@@ -104,50 +134,21 @@ func (r *Reader) Read(l Luma, budget time.Duration) []Symbol {
 		}
 	}
 	if len(found) > 0 {
-		return r.hit(l, found...)
+		return found
 	}
 	if s, ok := r.fuse(); ok {
-		return r.hit(l, s)
+		return []Symbol{s}
 	}
-	return r.retry(l, areas)
+	return r.retry(l, areas, *stages)
 }
 
 func (r *Reader) inTime() bool { return r.now().Sub(r.begin) < r.budget }
 
-// track looks for the last symbol where it was.
-func (r *Reader) track(l Luma) (Symbol, bool) {
-	f := &r.fusion
-	if f.place.shape == nil {
-		return Symbol{}, false
-	}
-	if f.age++; f.age > forget {
-		f.place, f.count = grid{}, 0
-		return Symbol{}, false
-	}
-	g := f.place
-	if !g.settle(l, 2, 1.5, f.sign) || g.fit*f.sign < worthReading {
-		return Symbol{}, false
-	}
-	v := r.whole(l, image.Rect(0, 0, l.W, l.H))
-	if s, ok := r.readGrid(v, &g); ok {
-		return s, true
-	}
-	return r.fuse()
-}
-
-// fuse reads what this frame and those before showed together.
-func (r *Reader) fuse() (Symbol, bool) {
-	if !r.fusion.merge() {
-		return Symbol{}, false
-	}
-	return r.decodeVotes(r.fusion.sum, &r.fusion.place)
-}
-
 // retry begins stages, those that paid first.
-func (r *Reader) retry(l Luma, areas []image.Rectangle) []Symbol {
+func (r *Reader) retry(l Luma, areas []image.Rectangle, stages []stage) []Symbol {
 	begun := 0
-	for i := range r.stages {
-		s := &r.stages[i]
+	for i := range stages {
+		s := &stages[i]
 		elapsed := r.now().Sub(r.begin)
 		if elapsed+s.cost > r.budget {
 			// It is not left out for ever: its cost is forgotten slowly.
@@ -162,23 +163,25 @@ func (r *Reader) retry(l Luma, areas []image.Rectangle) []Symbol {
 			}
 			// The next frame is much like this one.
 			won := *s
-			copy(r.stages[1:i+1], r.stages[:i])
-			r.stages[0] = won
-			return r.hit(l, found...)
+			copy(stages[1:i+1], stages[:i])
+			stages[0] = won
+			return found
 		}
 		s.cost = max(r.now().Sub(r.begin)-elapsed, s.cost-s.cost/8)
 		if sy, ok := r.fuse(); ok {
-			return r.hit(l, sy)
+			return []Symbol{sy}
 		}
 	}
-	if begun < len(r.stages) {
-		r.stages = append(r.stages[begun:], r.stages[:begun]...)
+	if begun < len(stages) {
+		turned := append(slices.Clone(stages[begun:]), stages[:begun]...)
+		copy(stages, turned)
 	}
-	return r.miss()
+	return nil
 }
 
 // areas is where to look closer: where the last symbol was, and what looks like
-// one.
+// one. When there are more than a frame has time for, the last of them is
+// another one in each frame.
 func (r *Reader) areas(l Luma) []image.Rectangle {
 	var out []image.Rectangle
 	last := r.last.Intersect(image.Rect(0, 0, l.W, l.H))
@@ -190,10 +193,13 @@ func (r *Reader) areas(l Luma) []image.Rectangle {
 		if common := a.Intersect(last); 4*common.Dx()*common.Dy() >= 3*a.Dx()*a.Dy() {
 			continue
 		}
-		if len(out) < maxFind {
-			out = append(out, a)
-		}
+		out = append(out, a)
 	}
+	if more := len(out) - maxFind; more > 0 {
+		out[maxFind-1] = out[maxFind-1+r.looks%(more+1)]
+		out = out[:maxFind]
+	}
+	r.looks++
 	if len(out) == 0 {
 		out = append(out, image.Rect(0, 0, l.W, l.H))
 	}
@@ -201,7 +207,7 @@ func (r *Reader) areas(l Luma) []image.Rectangle {
 }
 
 // hit remembers where the first of the symbols is.
-func (r *Reader) hit(l Luma, found ...Symbol) []Symbol {
+func (r *Reader) hit(l Luma, found []Symbol) []Symbol {
 	var box image.Rectangle
 	for i, c := range found[0].Corners {
 		p := image.Pt(int(c[0]), int(c[1]))
@@ -217,6 +223,7 @@ func (r *Reader) hit(l Luma, found ...Symbol) []Symbol {
 }
 
 func (r *Reader) miss() []Symbol {
+	r.turn = 0
 	if r.missed++; r.missed >= forget {
 		r.last = image.Rectangle{}
 	}

@@ -2,11 +2,8 @@ package symbol
 
 import (
 	"image"
-	"math"
 
 	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/common"
-	"github.com/makiuchi-d/gozxing/qrcode/decoder"
 )
 
 // How well a shape must fit before its modules are worth reading, and before
@@ -138,25 +135,26 @@ func (r *Reader) decodeVotes(votes []float64, g *grid) (s Symbol, ok bool) {
 			bits.Set(i%n, i/n)
 		}
 	}
-	var result *common.DecoderResult
+	var payload []byte
+	mirrored := false
 	if g.shape.symbology == DataMatrix {
-		result, err = r.bare.Decode(bits)
+		payload, ok = r.readMatrix(bits)
 	} else {
-		result, err = r.qr.Decode(bits, r.hints)
+		payload, mirrored, ok = r.readQR(bits)
 	}
-	if err != nil {
+	if !ok {
 		return Symbol{}, false
 	}
-	s = Symbol{Symbology: g.shape.symbology, Payload: exactBytes(result.GetText())}
+	s = Symbol{Symbology: g.shape.symbology, Payload: payload}
 	side := float64(n)
 	for i, c := range [4][2]float64{{0, 0}, {side, 0}, {side, side}, {0, side}} {
 		x, y := g.plane.at(c[0], c[1])
 		s.Corners[i] = [2]float32{float32(x), float32(y)}
 	}
-	if meta, is := result.GetOther().(*decoder.QRCodeDecoderMetaData); is && meta.IsMirrored() {
+	if mirrored {
 		s.Corners[1], s.Corners[3] = s.Corners[3], s.Corners[1]
 	}
-	r.fusion.keep(g)
+	r.keep(g)
 	return s, true
 }
 
@@ -166,72 +164,4 @@ func (r *Reader) shape(n int) *shape {
 		r.shapes[at] = newShape(n)
 	}
 	return r.shapes[at]
-}
-
-// fusion is what frames of one symbol have shown of it together, and where it
-// was last.
-type fusion struct {
-	place grid // in the frame, shape nil when unknown
-	sign  float64
-	age   int // frames since it was seen
-	sum   []float64
-	count int
-
-	// The best of what this frame could not read.
-	votes  []float64
-	noise  float64
-	seenAt grid
-	fresh  bool
-}
-
-// Votes of a frame count for this much less in the next one.
-const fade = 0.85
-
-// offer takes the votes of a symbol that was not read.
-func (f *fusion) offer(votes []float64, noise float64, g *grid) {
-	if f.fresh && noise >= f.noise {
-		return
-	}
-	f.votes = append(f.votes[:0], votes...)
-	f.noise, f.seenAt, f.fresh = noise, *g, true
-}
-
-// keep remembers the place of a symbol that was read; its votes are no longer
-// needed.
-func (f *fusion) keep(g *grid) {
-	f.place, f.age, f.count, f.fresh = *g, 0, 0, false
-	f.sign = math.Copysign(1, g.fit)
-}
-
-// merge adds the frame's votes to those of the frames before, if they are of
-// the same place, and tells whether there are some of both.
-func (f *fusion) merge() bool {
-	if !f.fresh {
-		return false
-	}
-	f.fresh = false
-	if f.count > 0 && (f.place.shape != f.seenAt.shape || !near(&f.place, &f.seenAt)) {
-		f.count = 0
-	}
-	if f.count == 0 || len(f.sum) != len(f.votes) {
-		f.count = 0
-		f.sum = append(f.sum[:0], make([]float64, len(f.votes))...)
-	}
-	for i, v := range f.votes {
-		f.sum[i] = fade*f.sum[i] + min(max(v, -1.5), 1.5)/f.noise
-	}
-	f.count++
-	f.place, f.age = f.seenAt, 0
-	f.sign = math.Copysign(1, f.place.fit)
-	return f.count > 1
-}
-
-// near tells whether two grids of one shape stand alike: turned by less than a
-// right angle, and no farther apart than half a symbol.
-func near(a, b *grid) bool {
-	n := float64(a.shape.n)
-	ax, ay := a.plane.at(0, 0)
-	bx, by := b.plane.at(0, 0)
-	cx, cy := a.plane.at(n, 0)
-	return math.Hypot(ax-bx, ay-by) < math.Hypot(cx-ax, cy-ay)/2
 }

@@ -2,6 +2,7 @@ package symbol
 
 import (
 	"image"
+	"image/color"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -18,6 +19,9 @@ type scene struct {
 	noise    float64 // sigma, grey levels
 	contrast float64 // share of full, 0 for full
 	invert   bool
+	ruined   bool // two finders are torn off and stripes smeared over the rest
+	bars     bool // a linear code in the symbol's place
+	damage   uint64
 	w, h     int
 	seed     uint64
 }
@@ -40,6 +44,7 @@ func (s scene) draw(t testing.TB, p []byte) (Luma, [4][2]float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.spoil(label)
 	if s.w == 0 {
 		s.w, s.h = 1280, 720
 	}
@@ -76,6 +81,31 @@ func (s scene) draw(t testing.TB, p []byte) (Luma, [4][2]float64) {
 	}
 	s.disturb(l)
 	return l, s.corners(half, far, sr, cr, st, ct)
+}
+
+// spoil changes the label's print, a pixel a module.
+func (s scene) spoil(label *image.Gray) {
+	r := rand.New(rand.NewPCG(s.damage, 3))
+	n := label.Rect.Dx() - 2*QuietZone
+	paint := func(x, y, w, h int, shade byte) {
+		for j := y; j < min(y+h, n); j++ {
+			for i := x; i < x+w; i++ {
+				label.SetGray(QuietZone+i, QuietZone+j, color.Gray{Y: shade})
+			}
+		}
+	}
+	if s.bars {
+		for x := range n {
+			paint(x, 0, 1, n, byte(255*r.IntN(2)))
+		}
+	}
+	if s.ruined {
+		paint(0, 0, n/3, n/3, 225)
+		paint(n-n/3, 0, n/3, n/3, 225)
+		for range 14 {
+			paint(0, r.IntN(n), n, 1+r.IntN(3), byte(60+r.IntN(120)))
+		}
+	}
 }
 
 func (s scene) ink(v float64) byte {
