@@ -16,7 +16,9 @@ const (
 	keepSeen     = 8
 )
 
-// documentJob reads barcodes.
+// documentJob reads barcodes. Within a session the reader follows what it has
+// read and adds up what it could not read; the next traveller's session begins
+// without either.
 type documentJob struct {
 	child   *worker.Child
 	reader  *symbol.Reader
@@ -42,6 +44,7 @@ func newDocumentJob(cfg worker.WorkerConfig, child *worker.Child) *documentJob {
 
 func (d *documentJob) begin(session uint32) {
 	d.session, d.seen = session, nil
+	d.reader.Forget()
 	d.shown.begin()
 }
 
@@ -59,9 +62,6 @@ func (d *documentJob) frame(f *vision.Frame, enter func(string)) error {
 			return err
 		}
 	}
-	// Each frame stands for itself: votes summed over the frames of a ruined
-	// label once made a payload that was never printed.
-	d.reader.Forget()
 	enter("symbol")
 	for _, s := range d.reader.Read(symbol.Luma{Pix: pix, Stride: w, W: w, H: h}, d.budget) {
 		now := monotonic()
