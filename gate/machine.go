@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"maps"
+	"slices"
 
 	"bordergate/gate/reason"
 )
@@ -31,7 +32,7 @@ const (
 // kept.
 const maxFaces = 48
 
-// maxSymbols bounds how many different codes one traveller may show.
+// maxSymbols bounds how many different codes of one traveller are remembered.
 const maxSymbols = 16
 
 // transaction is one traveller's way, from presence to an empty lane.
@@ -361,7 +362,9 @@ func (t *transaction) seen(payload []byte) bool {
 		}
 	}
 	if len(t.symbols) == maxSymbols {
-		return true
+		// The oldest is judged once more should it come again: a pass after
+		// many foreign codes must not be missed.
+		t.symbols = slices.Delete(t.symbols, 0, 1)
 	}
 	t.symbols = append(t.symbols, bytes.Clone(payload))
 	return false

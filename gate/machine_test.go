@@ -247,7 +247,10 @@ func TestForeignCodeDoesNotEndTheReading(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("url")))
+	for i := range maxSymbols + 4 {
+		r.give(Symbol(0, r.m.session, r.now, []byte("url")[:1+i%3]))
+		r.give(Symbol(0, r.m.session, r.now, []byte{byte(i)}))
+	}
 	r.want(t, Reading)
 	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
 	r.want(t, Deciding)
