@@ -29,6 +29,14 @@ func TestEveryMatIsClosed(t *testing.T) {
 		_, _ = p.Analyse(f, Detection{Box: Box{-90, -90, 100, 100}, Score: 1}, Want{Embed: Always, Live: Always})
 		_, _ = p.Analyse(f, Detection{Box: Box{-900, -900, 100, 100}, Score: 1}, Want{Embed: Always, Live: Always})
 		f.Close()
+		for range 2 * emptyFrames {
+			wall := picture(t, 640, 480)
+			if err := p.LearnEmpty(wall); err != nil {
+				t.Fatal(err)
+			}
+			wall.Close()
+		}
+		p.empty.forget()
 	}
 	if after := gocv.MatProfile.Count(); after != before {
 		t.Errorf("%d pictures open, %d before", after, before)

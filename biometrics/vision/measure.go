@@ -77,7 +77,7 @@ func (p *Pipeline) live(m gocv.Mat, b Box) (Live, error) {
 		return Live{}, err
 	}
 	defer p.stage("lines", &p.timing.Lines)()
-	l.Lines = countLines(m, edgeRegion(b, w, h), b.W)
+	l.Lines = p.countLines(m, edgeRegion(b, w, h), b.W)
 	return l, nil
 }
 
@@ -92,23 +92,4 @@ func (p *Pipeline) liveCrop(m gocv.Mat, r image.Rectangle) (float64, error) {
 		return 0, err
 	}
 	return liveOdds(out), nil
-}
-
-// countLines counts straight lines nearly as long as the face is wide.
-func countLines(m gocv.Mat, r image.Rectangle, faceWidth float64) int {
-	if r.Dx() < minSide || r.Dy() < minSide {
-		return 0
-	}
-	part := m.Region(r)
-	defer part.Close()
-	grey, smooth, edges, lines := gocv.NewMat(), gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
-	defer grey.Close()
-	defer smooth.Close()
-	defer edges.Close()
-	defer lines.Close()
-	gocv.CvtColor(part, &grey, gocv.ColorBGRToGray)
-	gocv.GaussianBlur(grey, &smooth, image.Pt(5, 5), 0, 0, gocv.BorderDefault)
-	gocv.Canny(smooth, &edges, 40, 120)
-	gocv.HoughLinesPWithParams(edges, &lines, 1, 3.14159265/180, 60, float32(0.9*faceWidth), 8)
-	return lines.Rows()
 }

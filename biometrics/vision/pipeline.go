@@ -29,6 +29,7 @@ type Pipeline struct {
 	detect, landmark, feature, liveness gocv.Net
 	timing                              Timing
 	enter                               func(stage string)
+	empty                               emptyScene
 }
 
 // OpenPipeline loads the networks and tries each on an empty picture, so that a model that does not fit is refused now.
@@ -82,6 +83,7 @@ func (p *Pipeline) try() error {
 
 // Close frees the networks. The pipeline is not used after it.
 func (p *Pipeline) Close() error {
+	p.empty.forget()
 	for _, n := range []*gocv.Net{&p.detect, &p.landmark, &p.feature, &p.liveness} {
 		if *n != (gocv.Net{}) {
 			_ = n.Close()

@@ -49,6 +49,9 @@ func (*Pipeline) Detect(*Frame) ([]Detection, error) { return nil, ErrNoVision }
 // Analyse returns ErrNoVision.
 func (*Pipeline) Analyse(*Frame, Detection, Want) (Face, error) { return Face{}, ErrNoVision }
 
+// LearnEmpty returns ErrNoVision.
+func (*Pipeline) LearnEmpty(*Frame) error { return ErrNoVision }
+
 // Timing returns nothing.
 func (*Pipeline) Timing() Timing { return Timing{} }
 

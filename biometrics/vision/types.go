@@ -82,9 +82,10 @@ type Quality struct {
 
 // Live holds the cues against a presentation attack.
 type Live struct {
-	MS27  float64 `json:"ms27"`
-	SQ15  float64 `json:"sq15"`
-	Lines int     `json:"lines"`
+	MS27 float64 `json:"ms27"`
+	SQ15 float64 `json:"sq15"`
+	// Lines are the long straight lines around the face that the empty scene, as far as it was learnt, does not have.
+	Lines int `json:"lines"`
 }
 
 // Face is one face analysed.

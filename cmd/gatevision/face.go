@@ -56,6 +56,9 @@ func newFaceJob(cfg worker.WorkerConfig, child *worker.Child) (*faceJob, error) 
 
 func (j *faceJob) begin(session uint32) { j.session, j.lived = session, 0 }
 
+// empty learns the lines that are there with nobody in the lane.
+func (j *faceJob) empty(f *vision.Frame) error { return j.pipe.LearnEmpty(f) }
+
 func (j *faceJob) close() { _ = j.pipe.Close() }
 
 func (j *faceJob) frame(f *vision.Frame, enter func(string)) error {
@@ -68,7 +71,8 @@ func (j *faceJob) frame(f *vision.Frame, enter func(string)) error {
 	out := worker.Face{Session: j.session, FrameAt: f.At(), Count: len(found), Width: w, Height: h}
 	if i := vision.Largest(found); i >= 0 {
 		out.Second = float32(vision.Second(found, i))
-		face, err := j.pipe.Analyse(f, found[i], vision.Want{Embed: j.embed, Live: j.live})
+		live := func(q vision.Quality) bool { return j.live(q, len(found), float64(out.Second)) }
+		face, err := j.pipe.Analyse(f, found[i], vision.Want{Embed: j.embed, Live: live})
 		// A face that cannot be measured, such as one half outside the frame, is a face seen all the same.
 		if err != nil && !errors.Is(err, vision.ErrImage) {
 			return err
@@ -83,9 +87,14 @@ func (j *faceJob) embed(q vision.Quality) bool {
 	return q.EyeDistance >= j.eyes && math.Abs(q.NoseOffset) <= profile
 }
 
-// live spends the liveness network on the session's first frames that can take part in a match; it was measured on frontal faces.
-func (j *faceJob) live(q vision.Quality) bool {
-	return j.lived < j.frames && q.Norm >= j.rules.MinNorm && math.Abs(q.NoseOffset) <= j.rules.MaxNoseOffset
+// live spends the liveness network on the session's first frames that take part in a match, and on no others: that one face is alive
+// does not make another so.
+func (j *faceJob) live(q vision.Quality, faces int, second float64) bool {
+	usable, _ := j.rules.Judge(biometrics.Quality{
+		Faces: faces, Second: second, Score: q.Score, Norm: q.Norm, EyeDistance: q.EyeDistance, Laplacian: q.Laplacian,
+		Luminance: q.Luminance, ShareOver: q.ShareOver, ShareUnder: q.ShareUnder, NoseOffset: q.NoseOffset, NoseDrop: q.NoseDrop, Roll: q.Roll,
+	})
+	return usable && j.lived < j.frames
 }
 
 func (j *faceJob) fill(out *worker.Face, f vision.Face) {

@@ -28,6 +28,8 @@ const (
 	workTurns = int(time.Second / changeEvery)
 	// leaveLimit is how long the camera gets to close at the end.
 	leaveLimit = 300 * time.Millisecond
+	// emptyEvery is how often a face worker looks at the scene while nobody is there.
+	emptyEvery = 2 * time.Second
 	// stillBytes bounds a still.
 	stillBytes = 900 << 10
 )
@@ -43,6 +45,9 @@ type job interface {
 	frame(f *vision.Frame, enter func(stage string)) error
 	close()
 }
+
+// learner is a job that wants to know the scene with nobody in it.
+type learner interface{ empty(f *vision.Frame) error }
 
 // station is one worker: its camera, its socket, what it was last told.
 type station struct {
@@ -176,19 +181,30 @@ func (s *station) obey() error {
 	}
 }
 
-// next waits until there is something to do.
-func (s *station) next(ctx context.Context) (order, error) {
+func (s *station) told() order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.order
+}
+
+// next waits until there is something to do: an order, or for a learner the time to look at the empty scene.
+func (s *station) next(ctx context.Context) error {
+	var idle <-chan time.Time
+	if _, ok := s.job.(learner); ok {
+		t := time.NewTimer(emptyEvery)
+		defer t.Stop()
+		idle = t.C
+	}
 	for {
-		s.mu.Lock()
-		o := s.order
-		s.mu.Unlock()
-		if o.watching || o.still {
-			return o, nil
+		if o := s.told(); o.watching || o.still {
+			return nil
 		}
 		select {
 		case <-s.wake:
+		case <-idle:
+			return nil
 		case <-ctx.Done():
-			return order{}, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -199,14 +215,14 @@ func (s *station) work(ctx context.Context) error {
 	var session uint32
 	var begun bool
 	for {
-		o, err := s.next(ctx)
-		if err != nil {
+		if err := s.next(ctx); err != nil {
 			return err
 		}
 		f, err := s.camera.Next(ctx)
 		if err != nil {
 			return err
 		}
+		o := s.told() // the frame may have been long in coming
 		if o.watching && (!begun || o.session != session) {
 			session, begun = o.session, true
 			s.job.begin(session)
@@ -232,8 +248,14 @@ func (s *station) one(o order, f *vision.Frame) error {
 			return err
 		}
 	}
-	if o.watching && f.At() >= o.since {
+	l, learns := s.job.(learner)
+	switch {
+	case o.watching && f.At() >= o.since:
 		if err := s.job.frame(f, func(stage string) { t.Stage = stage; s.note(t) }); err != nil {
+			return err
+		}
+	case learns && !o.watching && !o.still:
+		if err := l.empty(f); err != nil {
 			return err
 		}
 	}
