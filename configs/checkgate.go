@@ -18,6 +18,9 @@ func checkGate(c *Gate, d *document) {
 	d.filled("models.manifest", c.Models.Manifest)
 	oneOfNumbers(d, "models.fmr", c.Models.FMR, 1e-3, 1e-4, 1e-5, 1e-6)
 	d.oneOf("models.liveness", c.Models.Liveness, "enforce", "observe")
+	if c.Models.Liveness == "observe" && !c.Simulated {
+		d.fault("models.liveness", "lets a photograph pass", "observe is for simulated lanes; write enforce, or remove the key")
+	}
 	d.filled("vision.program", c.Vision.Program)
 	checkCamera("cameras.document", c.Cameras.Document, d)
 	checkCamera("cameras.face", c.Cameras.Face, d)

@@ -44,7 +44,7 @@ type ModelUse struct {
 	Dir      string  `yaml:"dir"`      // folder of the model files
 	Manifest string  `yaml:"manifest"` // file that names them with their hashes
 	FMR      float64 `yaml:"fmr"`      // false match rate of the threshold: 1e-3, 1e-4, 1e-5 or 1e-6
-	Liveness string  `yaml:"liveness"` // enforce, or observe (recorded, not decisive)
+	Liveness string  `yaml:"liveness"` // enforce, or observe (recorded, not decisive; simulated lanes only)
 }
 
 // Vision is the program that works the cameras.

@@ -291,7 +291,7 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	}
 	if t.match.Frames > 0 {
 		enforced := !m.o.Policy.ObserveLiveness
-		p.Liveness, p.Live = t.match.Liveness.String(), &enforced
+		p.Liveness, p.LiveBy, p.Live = t.match.Liveness.String(), t.match.LivenessVersion, &enforced
 	}
 	return p
 }

@@ -108,6 +108,7 @@ type Public struct {
 	Frames    int              `json:"frames,omitempty"`
 	Model     string           `json:"model,omitempty"`
 	Liveness  string           `json:"liveness,omitempty"`
+	LiveBy    string           `json:"liveness_version,omitempty"`
 	Live      *bool            `json:"liveness_enforced,omitempty"`
 }
 

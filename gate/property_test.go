@@ -110,6 +110,29 @@ func TestWhatTakesARightAwayNeverAdmits(t *testing.T) {
 	})
 }
 
+// TestNoLivenessNoAdmission: where liveness is enforced, nothing is admitted
+// but a face that was found alive, whatever else there is.
+func TestNoLivenessNoAdmission(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e, p := goodEvidence(), goodPolicy()
+		e.Match.Similarity = Similarity(rapid.IntRange(0, 6).Draw(t, "similarity"))
+		e.Match.Liveness = Liveness(rapid.IntRange(0, 6).Draw(t, "liveness"))
+		e.Match.Score = rapid.Float64Range(-1, 1).Draw(t, "score")
+		e.FaceCamera = rapid.Bool().Draw(t, "camera")
+		e.Faces = FaceCount{Frames: rapid.IntRange(0, 9).Draw(t, "frames"), Usable: rapid.IntRange(0, 9).Draw(t, "usable"), Many: rapid.IntRange(0, 9).Draw(t, "many")}
+		if rapid.Bool().Draw(t, "no reference") {
+			e.Account.Reference = nil
+		}
+		v := Decide(e, p)
+		if v.Admit() && (e.Match.Liveness != LiveYes || e.Match.Similarity != Same) {
+			t.Fatalf("admitted with similarity %v and liveness %v", e.Match.Similarity, e.Match.Liveness)
+		}
+		if e.Match.Similarity == Same && e.Match.Liveness != LiveYes && len(e.Account.Reference) > 0 && v.Outcome != reason.Referred {
+			t.Fatalf("liveness %v: %v, want referred", e.Match.Liveness, v)
+		}
+	})
+}
+
 func act(t *rapid.T, r *rig) {
 	level := rapid.SampledFrom([]Level{Unknown, Off, On, Off, On})
 	id := TxID{r.ids}

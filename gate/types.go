@@ -142,7 +142,7 @@ type Face struct {
 
 // LiveCues are the measurements of one frame against a presentation attack, in
 // the terms of the biometrics package.
-type LiveCues struct{ MS27, SQ15, Lines float64 }
+type LiveCues struct{ MS27, SQ15, Lines, Size, X, Y float64 }
 
 // Liveness is the verdict on presentation attacks.
 type Liveness uint8
@@ -186,6 +186,9 @@ type Match struct {
 	Threshold  float64
 	Frames     int
 	Model      string
+	// LivenessVersion says what the liveness verdict rests on: network, rule
+	// and the camera's calibration.
+	LivenessVersion string
 }
 
 // Mode is how the lane is run.

@@ -67,7 +67,7 @@ func judgeLive(f *visionFace) judgement {
 		return judgement{Verdict: biometrics.LivenessUndecided}
 	}
 	z := s.Median()
-	return judgement{Score: &z, Verdict: s.Verdict(rule)}
+	return judgement{Score: &z, Verdict: s.Verdict(rule, true)}
 }
 
 // verification is what "face verify" prints.

@@ -124,7 +124,18 @@ func (e *eye) face(v vision.Face) gate.Face {
 	}
 	if v.Live.Done {
 		f.LiveDone = true
-		f.Live = gate.LiveCues{MS27: float64(v.Live.MS27), SQ15: float64(v.Live.SQ15), Lines: float64(v.Live.Lines)}
+		f.Live = cues(v)
 	}
 	return f
+}
+
+// cues are the liveness measurements of a frame, the face's place as shares of
+// the frame.
+func cues(v vision.Face) gate.LiveCues {
+	c := gate.LiveCues{MS27: float64(v.Live.MS27), SQ15: float64(v.Live.SQ15), Lines: float64(v.Live.Lines)}
+	if w, h := float64(v.Width), float64(v.Height); w > 0 && h > 0 {
+		x, y, bw, bh := float64(v.Box[0]), float64(v.Box[1]), float64(v.Box[2]), float64(v.Box[3])
+		c.Size, c.X, c.Y = bh/h, (x+bw/2)/w, (y+bh/2)/h
+	}
+	return c
 }

@@ -22,6 +22,7 @@ type matcher struct {
 	limits biometrics.Thresholds
 	fmr    float64
 	live   biometrics.LivenessRule
+	net    string // the liveness network
 	model  string
 }
 
@@ -47,12 +48,19 @@ func newMatcher(m *configs.Models, fmr float64) (matcher, error) {
 	if _, ok := limits.At(fmr, minFrames); !ok {
 		return matcher{}, fmt.Errorf("models.fmr %g has no threshold in models.manifest", fmr)
 	}
-	return matcher{limits: limits, fmr: fmr, live: biometrics.DefaultLivenessRule(), model: biometrics.ModelID(feature.Name, feature.SHA256)}, nil
+	net, ok := m.ByUse(configs.UseLiveness)
+	if !ok {
+		return matcher{}, errors.New("models.manifest names no liveness network")
+	}
+	return matcher{
+		limits: limits, fmr: fmr, live: biometrics.DefaultLivenessRule(),
+		net: biometrics.ModelID(net.Name, net.SHA256), model: biometrics.ModelID(feature.Name, feature.SHA256),
+	}, nil
 }
 
 // Match implements gate.Matcher.
 func (m matcher) Match(faces []gate.Face, model string, reference []byte, final bool) gate.Match {
-	out := gate.Match{Model: m.model}
+	out := gate.Match{Model: m.model, LivenessVersion: m.live.Version(m.net)}
 	ref, err := biometrics.ParseReference(reference)
 	if err != nil || model != m.model {
 		// A reference of another model cannot be compared with this one's
@@ -61,7 +69,7 @@ func (m matcher) Match(faces []gate.Face, model string, reference []byte, final 
 	}
 	probe, live := m.gather(faces)
 	out.Frames = probe.N()
-	out.Liveness = m.liveness(live)
+	out.Liveness = m.liveness(live, final)
 	if out.Frames == 0 {
 		return out
 	}
@@ -76,17 +84,17 @@ func (m matcher) gather(faces []gate.Face) (*biometrics.Fusion, *biometrics.Live
 	var live biometrics.LivenessSession
 	for _, f := range faces {
 		// A frame that is weak or of another person takes no part; what is
-		// left must still be enough.
-		_ = probe.Add(biometrics.Embedding(f.Embedding), float64(f.Norm))
-		if f.LiveDone {
+		// left must still be enough. It says nothing of liveness either: that
+		// one face is alive does not make another so.
+		if probe.Add(biometrics.Embedding(f.Embedding), float64(f.Norm)) == nil && f.LiveDone {
 			live.Add(biometrics.LivenessScore(f.Live))
 		}
 	}
 	return &probe, &live
 }
 
-func (m matcher) liveness(s *biometrics.LivenessSession) gate.Liveness {
-	switch s.Verdict(m.live) {
+func (m matcher) liveness(s *biometrics.LivenessSession, final bool) gate.Liveness {
+	switch s.Verdict(m.live, final) {
 	case biometrics.LivenessLive:
 		return gate.LiveYes
 	case biometrics.LivenessAttack:

@@ -6,6 +6,7 @@ import (
 
 	"bordergate/biometrics"
 	"bordergate/gate"
+	"bordergate/hal/vision"
 )
 
 func testMatcher() matcher {
@@ -129,9 +130,49 @@ func TestMatcherLiveness(t *testing.T) {
 			for i := range c.n {
 				f[i].LiveDone, f[i].Live = true, c.cues
 			}
-			if got := testMatcher().Match(f, "m", ref.Bytes(), true); got.Liveness != c.want {
-				t.Fatalf("liveness %v, want %v", got.Liveness, c.want)
+			got := testMatcher().Match(f, "m", ref.Bytes(), true)
+			if got.Liveness != c.want || got.LivenessVersion == "" {
+				t.Fatalf("liveness %v by %q, want %v", got.Liveness, got.LivenessVersion, c.want)
 			}
 		})
+	}
+}
+
+// The liveness of one face must not vouch for another: an attacker's own face,
+// tilted so that it takes no part in the comparison, before the photograph.
+func TestMatcherTakesLivenessOfTheComparedFaceOnly(t *testing.T) {
+	victim, attacker := person(1), person(2)
+	ref, err := biometrics.Enrol(victim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alive := gate.LiveCues{MS27: 5, SQ15: 5}
+	tilted := make([]gate.Face, 5)
+	for i := range tilted {
+		tilted[i] = gate.Face{Count: 1, Norm: 3.8, LiveDone: true, Live: alive} // not usable: no embedding
+	}
+	got := testMatcher().Match(append(tilted, faces(5, view(victim, attacker, .6))...), "m", ref.Bytes(), true)
+	if got.Similarity != gate.Same || got.Liveness != gate.LiveUndecided {
+		t.Errorf("%v and %v: an unusable face vouched for the photograph", got.Similarity, got.Liveness)
+	}
+	other := faces(5, view(victim, attacker, .6))
+	stranger := faces(1, person(3))
+	stranger[0].LiveDone, stranger[0].Live = true, alive
+	for range 5 {
+		other = append(other, stranger[0])
+	}
+	if got := testMatcher().Match(other, "m", ref.Bytes(), true); got.Liveness != gate.LiveUndecided {
+		t.Errorf("%v: another person vouched for the photograph", got.Liveness)
+	}
+}
+
+func TestCuesHaveTheFacesPlace(t *testing.T) {
+	f := vision.Face{Width: 1280, Height: 720, Box: [4]float32{600, 180, 80, 180}, Live: vision.FaceLive{Done: true, MS27: 1, SQ15: 2, Lines: 3}}
+	if got, want := cues(f), (gate.LiveCues{MS27: 1, SQ15: 2, Lines: 3, Size: 0.25, X: 0.5, Y: 0.375}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	f.Width = 0
+	if got := cues(f); got.Size != 0 || got.X != 0 {
+		t.Errorf("%+v of a frame without a size", got)
 	}
 }
