@@ -57,9 +57,13 @@ func (f *Fusion) Add(raw Embedding, quality float64) error {
 	f.frames = append(f.frames, frame{raw: slices.Clone(raw), rank: quality})
 	slices.SortStableFunc(f.frames, func(a, b frame) int { return cmp.Compare(b.rank, a.rank) })
 	if len(f.frames) > MaxFrames {
+		clear(f.frames[MaxFrames].raw)
 		f.frames = f.frames[:MaxFrames]
 	}
-	f.sum = make(Embedding, Dim)
+	if f.sum == nil {
+		f.sum = make(Embedding, Dim)
+	}
+	clear(f.sum)
 	for _, fr := range f.frames {
 		for i, v := range fr.raw {
 			f.sum[i] += v

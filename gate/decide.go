@@ -32,7 +32,17 @@ type Evidence struct {
 	FaceCamera bool // the face camera's worker is up
 	Faces      FaceCount
 	Match      Match
+	// Others is how often another person came in between, so that what was
+	// gathered was dropped.
+	Others int
+	// Broken says why the one before the camera is not, or may not be, the one
+	// who matched; zero while he is.
+	Broken reason.Reason
 }
+
+// othersLimit is how often another person may come in between before an
+// officer looks. Once happens: a companion steps aside.
+const othersLimit = 2
 
 // FaceCount sums up the analysed frames of a transaction.
 type FaceCount struct {
@@ -232,6 +242,12 @@ func decideFace(e Evidence, p Policy, add func(bool, reason.Reason)) {
 		add(e.Account.Status != AccountUnknown, reason.BiometricsUnavailable)
 		return
 	}
+	if e.Others >= othersLimit {
+		// What is left of one of them says nothing of the holder.
+		add(true, reason.FaceMany)
+		return
+	}
+	add(e.Broken != 0, e.Broken)
 	switch e.Match.Similarity {
 	case Same:
 	case Different, Between:

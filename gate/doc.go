@@ -9,6 +9,11 @@
 //   - The account is looked up again at the last moment before the grant; a
 //     change that arrives before the grant withholds it, one that arrives
 //     before the passage has started revokes it.
+//   - A match is of one person: frames of two are never mixed, and it is worth
+//     nothing any more when another face, or too long none, comes between it
+//     and the grant. Another person in the place of the one who matched has the
+//     grant taken back until the passage starts (see follow.go).
+//   - A probe lives as long as its transaction and is zeroed with it.
 //   - A pass is judged by its signed number: a revocation bites like a
 //     suspension, a completed passage counts against the next one at once and
 //     is told to the Register before the lane is ready again.

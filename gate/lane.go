@@ -19,6 +19,7 @@ type Options struct {
 	Accounts  Accounts
 	Register  Register
 	Matcher   Matcher
+	Tracker   Tracker
 	Recorder  Recorder
 	Turnstile Turnstile
 	Eyes      Eyes
@@ -37,7 +38,7 @@ type Options struct {
 func (o *Options) check() error {
 	var errs []error
 	for name, missing := range map[string]bool{
-		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Register": o.Register == nil, "Matcher": o.Matcher == nil,
+		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Register": o.Register == nil, "Matcher": o.Matcher == nil, "Tracker": o.Tracker == nil,
 		"Recorder": o.Recorder == nil, "Turnstile": o.Turnstile == nil, "Eyes": o.Eyes == nil,
 		"Screen": o.Screen == nil, "Clock": o.Clock == nil, "Mono": o.Mono == nil,
 	} {
@@ -97,6 +98,7 @@ func (l *Lane) Post(in Input) {
 	select {
 	case l.in <- in:
 	default:
+		in.face.forget()
 	}
 }
 
@@ -143,5 +145,7 @@ func (l *Lane) stop() {
 			l.o.Turnstile.Revoke(t.id)
 		}
 		l.o.Eyes.Stop()
+		t.void()
+		l.o.Tracker.Begin()
 	}
 }

@@ -38,14 +38,15 @@ const maxSymbols = 16
 // transaction is one traveller's way, from presence to an empty lane.
 type transaction struct {
 	id      TxID
-	session uint32
+	session uint32 // of the documents
+	looking uint32 // of the faces
 	begun   int64
 	steps   map[string]int64
 	shown   bool
 	read    bool
 	claim   Claim
 	symbols [][]byte
-	faces   []Face
+	faces   []Face // of one person
 	count   FaceCount
 	hint    string
 	account Account
@@ -53,7 +54,10 @@ type transaction struct {
 	verdict Verdict
 	marks   []reason.Reason
 	granted bool
-	waiting bool // for missed suspensions
+	// Whom the camera sees: see follow.go.
+	voids, others, strange int
+	broken                 reason.Reason
+	waiting                bool // for missed suspensions
 }
 
 func (t *transaction) step(name string, at int64) {
@@ -102,6 +106,9 @@ func (m *machine) step(in Input) {
 // answers, then the lane settles.
 func (m *machine) one(in Input) {
 	m.note(in)
+	if in.kind == inFace {
+		defer m.forget(in.face)
+	}
 	next := m.table[m.state][in.kind](m, in)
 	for hops := 0; next != m.state && hops < int(stateCount); hops++ {
 		m.enter(next, in.At)
@@ -243,6 +250,7 @@ func (m *machine) evidence(final bool) Evidence {
 		if id := t.claim.Pass.Organisation; id != "" {
 			e.Organisation = m.o.Accounts.Look(id)
 		}
+		e.Others, e.Broken = t.others, t.broken
 		if len(t.account.Reference) > 0 {
 			t.match = m.o.Matcher.Match(t.faces, t.account.Model, t.account.Reference, final)
 		}
@@ -253,7 +261,7 @@ func (m *machine) evidence(final bool) Evidence {
 
 // decided reports whether waiting for more faces could change anything.
 func (m *machine) decided(e Evidence) bool {
-	if len(e.Account.Reference) == 0 || !e.FaceCamera {
+	if len(e.Account.Reference) == 0 || !e.FaceCamera || e.Others >= othersLimit {
 		return true
 	}
 	if e.Match.Similarity == Undecided {
@@ -272,7 +280,12 @@ func (m *machine) decide(e Evidence, at int64) State {
 		}
 	}
 	t.step(StepVerdict, at)
-	m.o.Eyes.Stop()
+	if t.verdict.Admit() {
+		m.o.Tracker.Hold()
+		m.o.Eyes.Hold()
+	} else {
+		m.o.Eyes.Stop()
+	}
 	m.record(Entry{Tx: t.id, Kind: EntryDecision, At: at, Public: m.public(t.verdict.Outcome, t.verdict.Reasons), Personal: personal(t.claim)})
 	return Deciding
 }
@@ -281,7 +294,7 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	t := m.tx
 	p := Public{
 		Outcome: o, Reasons: reasons, Steps: maps.Clone(t.steps), Granted: t.granted,
-		Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
+		Restarts: t.voids, Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
 	}
 	if o == reason.Admitted {
 		p.Notices = t.verdict.Notices
@@ -319,39 +332,13 @@ func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool
 	e := Entry{Tx: t.id, Kind: EntryOutcome, At: at, Public: p}
 	if _, decided := t.steps[StepVerdict]; !decided {
 		e.Personal = personal(t.claim)
-		m.o.Eyes.Stop()
 	}
+	m.o.Eyes.Stop()
+	m.o.Tracker.Begin()
+	t.void()
 	m.record(e)
 	m.show(true)
 	m.tx = nil
-}
-
-// keep counts a frame of this transaction and keeps a usable face, the oldest
-// making room.
-func (t *transaction) keep(f Face, at int64) {
-	t.count.Frames++
-	t.hint = f.Hint
-	switch {
-	case f.Count == 0:
-		t.count.None++
-	case f.Count > 1:
-		t.count.Many++
-		t.step(StepFirstFace, f.FrameAt)
-	case !f.Usable:
-		t.count.Poor++
-		t.step(StepFirstFace, f.FrameAt)
-	default:
-		t.count.Usable++
-		t.step(StepFirstFace, f.FrameAt)
-		t.step(StepFirstUsable, at)
-	}
-	if f.Count != 1 || !f.Usable {
-		return
-	}
-	if len(t.faces) == maxFaces {
-		t.faces = append(t.faces[:0], t.faces[1:]...)
-	}
-	t.faces = append(t.faces, f)
 }
 
 // seen reports whether the payload was shown before, and notes it.

@@ -94,7 +94,7 @@ func TestTravellersThatAreNotAdmitted(t *testing.T) {
 			r.open(t)
 			r.give(Presence(0, On))
 			r.usable(3)
-			r.give(Symbol(0, r.m.session, r.now, []byte(c.symbol)))
+			r.give(Symbol(0, r.documents(), r.now, []byte(c.symbol)))
 			r.flushAll()
 			r.want(t, ReferredAway)
 			r.wantEnd(t, c.outcome, c.reasons...)
@@ -114,7 +114,7 @@ func TestUnreadablePassIsReferredWhenTheReadingIsOver(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(2)
-	r.give(DocumentSeen(0, r.m.session))
+	r.give(DocumentSeen(0, r.documents()))
 	r.late()
 	r.flushAll()
 	r.want(t, ReferredAway)
@@ -136,7 +136,7 @@ func (r *rig) show(t helper) {
 	t.Helper()
 	r.give(Presence(0, Off), Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.flushAll()
 }
 
@@ -210,7 +210,7 @@ func TestRevocationOfThePassWithholdsAndRevokes(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	revoke(r)
 	r.flush(nil)
 	r.wantEnd(t, reason.Refused, reason.PassRevoked)
@@ -248,11 +248,11 @@ func TestForeignCodeDoesNotEndTheReading(t *testing.T) {
 	r.give(Presence(0, On))
 	r.usable(3)
 	for i := range maxSymbols + 4 {
-		r.give(Symbol(0, r.m.session, r.now, []byte("url")[:1+i%3]))
-		r.give(Symbol(0, r.m.session, r.now, []byte{byte(i)}))
+		r.give(Symbol(0, r.documents(), r.now, []byte("url")[:1+i%3]))
+		r.give(Symbol(0, r.documents(), r.now, []byte{byte(i)}))
 	}
 	r.want(t, Reading)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.want(t, Deciding)
 }
 
@@ -261,7 +261,7 @@ func TestSuspensionBeforeTheGrantWithholdsIt(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.want(t, Deciding)
 	r.account["a1"] = Account{Status: AccountSuspended, Reference: []byte{1}, Issued: r.wall}
 	r.flush(nil)
@@ -317,7 +317,7 @@ func TestJournalFaultStopsTheLane(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.flush(errDisk)
 	r.want(t, OutOfService)
 	r.wantEnd(t, reason.Failed, reason.JournalFault)
@@ -348,7 +348,7 @@ func TestMissedSuspensionsAreWaitedForWithinBounds(t *testing.T) {
 	r.give(Presence(0, On))
 	r.usable(3)
 	r.catch = true
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.want(t, Matching)
 	r.catch = false
 	r.give(AccountChanged(0, ""))
@@ -359,7 +359,7 @@ func TestMissedSuspensionsAreWaitedForWithinBounds(t *testing.T) {
 	r.give(Presence(0, On))
 	r.usable(3)
 	r.catch = true
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.usable(1)
 	r.late()
 	r.flushAll()
@@ -417,7 +417,7 @@ func TestRecordThatIsNotTakenStopsTheLane(t *testing.T) {
 	r.give(Presence(0, On))
 	r.usable(3)
 	r.refuse = errDisk
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.want(t, OutOfService)
 	r.wantEnd(t, reason.Failed, reason.JournalFault)
 }
@@ -428,7 +428,7 @@ func TestGrantThatIsNotTakenFails(t *testing.T) {
 	r.jammed = errDisk
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.flush(nil)
 	r.want(t, ReferredAway)
 	r.wantEnd(t, reason.Failed, reason.DeviceFault)
@@ -439,7 +439,7 @@ func TestTurnstileLostWhileTheRecordIsWrittenIsNoAbandonment(t *testing.T) {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")), TurnstileUp(0, false))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")), TurnstileUp(0, false))
 	r.flush(nil)
 	r.want(t, OutOfService)
 	r.wantEnd(t, reason.Failed, reason.DeviceFault)

@@ -156,7 +156,8 @@ func begin(m *machine, in Input) State {
 		}
 	}
 	m.session++
-	m.tx = &transaction{id: m.o.NewID(), session: m.session, begun: in.At, steps: map[string]int64{StepPresence: 0}}
+	m.o.Tracker.Begin()
+	m.tx = &transaction{id: m.o.NewID(), session: m.session, looking: m.session, begun: in.At, steps: map[string]int64{StepPresence: 0}}
 	m.o.Eyes.Watch(m.session)
 	return Reading
 }
@@ -202,6 +203,7 @@ func readSymbol(m *machine, in Input) State {
 
 // look asks the cache and tries the faces seen so far.
 func (m *machine) look(in Input) State {
+	m.mustBePresent()
 	e := m.evidence(false)
 	m.tx.step(StepAccount, m.o.Mono())
 	if next := m.tryDecide(e, in); next == Deciding {
@@ -233,8 +235,8 @@ func (m *machine) tryDecide(e Evidence, in Input) State {
 }
 
 func keepFace(m *machine, in Input) State {
-	if in.session == m.tx.session {
-		m.tx.keep(in.face, in.At)
+	if in.session == m.tx.looking {
+		m.keep(in.face, in.At)
 	}
 	return m.state
 }
@@ -248,14 +250,17 @@ func documentShown(m *machine, in Input) State {
 }
 
 func matchFace(m *machine, in Input) State {
-	if in.session != m.tx.session {
+	if in.session != m.tx.looking {
 		return m.state
 	}
-	m.tx.keep(in.face, in.At)
+	m.keep(in.face, in.At)
 	return rematch(m, in)
 }
 
-func rematch(m *machine, in Input) State { return m.tryDecide(m.evidence(false), in) }
+func rematch(m *machine, in Input) State {
+	m.mustBePresent()
+	return m.tryDecide(m.evidence(false), in)
+}
 
 // eyesWhileMatching refers at once when the face camera's worker is gone: a
 // traveller is not kept waiting for a restart.
@@ -266,7 +271,10 @@ func eyesWhileMatching(m *machine, in Input) State {
 	return m.decide(m.evidence(true), in.At)
 }
 
-func decideNow(m *machine, in Input) State { return m.decide(m.evidence(true), in.At) }
+func decideNow(m *machine, in Input) State {
+	m.mustBePresent()
+	return m.decide(m.evidence(true), in.At)
+}
 
 // The decision is durable: carry it out.
 
@@ -293,7 +301,10 @@ func carryOut(m *machine, in Input) State {
 		return Ready
 	}
 	// The last moment: whatever changed while the record went to the disk
-	// withholds the grant.
+	// withholds the grant, and so does it that the one who matched is gone.
+	if !m.o.Tracker.Present(m.o.Mono()) {
+		t.breakOff(reason.FaceNone)
+	}
 	if again := Decide(m.evidence(true), m.o.Policy); !again.Admit() {
 		m.finish(again.Outcome, again.Reasons, false, in.At)
 		return ReferredAway
@@ -337,9 +348,14 @@ func recheckGrant(m *machine, in Input) State {
 	if in.account != "" && in.account != t.claim.Pass.Account && in.account != t.claim.Pass.Organisation {
 		return m.state
 	}
+	return m.standOrWithdraw(in)
+}
+
+// standOrWithdraw decides whether the grant that was given stands.
+func (m *machine) standOrWithdraw(in Input) State {
 	e := m.evidence(true)
-	// Somebody stepping in is a level of its own here; the account alone
-	// decides whether the grant stands.
+	// Somebody stepping in is a level of its own here; the account and the face
+	// alone decide whether the grant stands.
 	e.Obstruction, e.CatchingUp = Off, false
 	if v := Decide(e, m.o.Policy); !v.Admit() {
 		return m.withdraw(v.Outcome, v.Reasons, in.At)
@@ -367,6 +383,7 @@ func passageStarted(m *machine, in Input) State {
 		return m.state
 	}
 	m.tx.step(StepPassageStarted, in.At)
+	m.o.Eyes.Stop()
 	return Passing
 }
 

@@ -42,6 +42,19 @@ type Matcher interface {
 	Match(faces []Face, model string, reference []byte, final bool) Match
 }
 
+// Tracker follows one face through the frames of one transaction.
+type Tracker interface {
+	// Begin forgets whoever was followed.
+	Begin()
+	// Follow says whom the frame shows.
+	Follow(f Face) Sight
+	// Hold keeps the face followed now as the only one that counts until
+	// Begin: it is the one that matched.
+	Hold()
+	// Present reports whether that face was in sight just now.
+	Present(now int64) bool
+}
+
 // Recorder makes an entry durable and then calls done, exactly once, from a
 // goroutine of its own. An error says that the entry was not taken and that
 // done is never called.
@@ -60,6 +73,10 @@ type Turnstile interface {
 // Eyes are the cameras' workers.
 type Eyes interface {
 	Watch(session uint32)
+	// Again begins anew with the faces, as with the first frame of a traveller.
+	Again(session uint32)
+	// Hold ends the reading of documents; faces are watched on.
+	Hold()
 	Stop()
 }
 
@@ -93,14 +110,16 @@ type Entry struct {
 
 // Public is the part of a record that names nobody.
 type Public struct {
-	Outcome   reason.Outcome   `json:"outcome,omitempty"`
-	Reasons   []reason.Reason  `json:"reasons"`
-	Notices   []Notice         `json:"notices,omitempty"` // told to an admitted traveller
-	Direction string           `json:"direction,omitempty"`
-	Mode      string           `json:"mode,omitempty"`
-	State     string           `json:"state,omitempty"`
-	Cause     string           `json:"cause,omitempty"`
-	Granted   bool             `json:"granted,omitempty"`
+	Outcome   reason.Outcome  `json:"outcome,omitempty"`
+	Reasons   []reason.Reason `json:"reasons"`
+	Notices   []Notice        `json:"notices,omitempty"` // told to an admitted traveller
+	Direction string          `json:"direction,omitempty"`
+	Mode      string          `json:"mode,omitempty"`
+	State     string          `json:"state,omitempty"`
+	Cause     string          `json:"cause,omitempty"`
+	Granted   bool            `json:"granted,omitempty"`
+	// Restarts is how often what was gathered of a face was dropped.
+	Restarts  int              `json:"face_restarts,omitempty"`
 	Revoked   bool             `json:"revoked,omitempty"`
 	Steps     map[string]int64 `json:"steps_us,omitempty"` // since presence
 	Score     float64          `json:"score,omitempty"`

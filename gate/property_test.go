@@ -40,6 +40,8 @@ func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
 					t.Fatalf("granted in spite of a bar: %+v", r.m)
 				case r.account["a1"].Status != AccountActive:
 					t.Fatal("granted to an account that is not active")
+				case r.twoFaces() != "":
+					t.Fatal(r.twoFaces())
 				case r.passes["P1"].Revoked:
 					t.Fatal("granted on a revoked pass")
 				case r.passes["P1"].Last.Known && r.passes["P1"].Last.Ago < r.m.o.Policy.Passback:
@@ -144,7 +146,7 @@ func act(t *rapid.T, r *rig) {
 		func() {
 			r.give(Presence(0, Off), Presence(0, On))
 			r.usable(3)
-			r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+			r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 		},
 		func() { r.flushAll() },
 		func() { r.give(Start(0)) },
@@ -160,8 +162,11 @@ func act(t *rapid.T, r *rig) {
 			r.give(CameraUp(0, DocumentCamera, true), CameraUp(0, FaceCamera, rapid.Bool().Draw(t, "face camera")))
 		},
 		func() { r.usable(rapid.IntRange(1, 4).Draw(t, "faces")) },
+		func() { r.see(float32(rapid.IntRange(1, 2).Draw(t, "who")), rapid.IntRange(1, 4).Draw(t, "faces")) },
+		func() { r.give(FaceSeen(0, r.m.session, Face{Count: rapid.IntRange(0, 2).Draw(t, "count")})) },
+		func() { r.gone = rapid.IntRange(0, 2).Draw(t, "gone") == 0 },
 		func() {
-			r.give(Symbol(0, r.m.session, r.now, []byte(rapid.SampledFrom([]string{"good", "good", "forged", "url"}).Draw(t, "symbol"))))
+			r.give(Symbol(0, r.documents(), r.now, []byte(rapid.SampledFrom([]string{"good", "good", "forged", "url"}).Draw(t, "symbol"))))
 		},
 		func() { r.flush(nil) },
 		func() { r.flush(nil) },
@@ -196,7 +201,7 @@ func act(t *rapid.T, r *rig) {
 			p.Last.Ago = time.Hour
 			r.passes["P1"] = p
 		},
-		func() { r.give(DocumentSeen(0, r.m.session)) },
+		func() { r.give(DocumentSeen(0, r.documents())) },
 		func() {
 			r.give(SetMode(0, rapid.SampledFrom([]Mode{ModeNormal, ModeNormal, ModeClosed, ModeMaintenance}).Draw(t, "mode")))
 		},

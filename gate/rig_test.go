@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"bordergate/gate/reason"
@@ -39,8 +40,14 @@ type rig struct {
 	revoked []TxID
 	views   []View
 	watched []uint32
-	refuse  error // the recorder's
-	jammed  error // the turnstile's
+	// Whom the cameras see: the person's number is his face's place.
+	who        float32 // the one followed
+	held, gone bool
+	shown      []float32 // since the traveller came
+	matched    []Face    // the last frames compared
+	looks      []uint32
+	refuse     error // the recorder's
+	jammed     error // the turnstile's
 }
 
 func goodPass() Pass {
@@ -72,7 +79,7 @@ func newRig(t helper) *rig {
 	r.passes = map[string]PassState{"P1": {Stamped: r.wall.Add(-24 * time.Hour)}}
 	o := Options{
 		Policy: goodPolicy(), Times: DefaultTimes(), Mode: ModeNormal,
-		Passes: r, Accounts: r, Register: r, Matcher: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
+		Passes: r, Accounts: r, Register: r, Matcher: r, Tracker: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
 		Mono: func() int64 { return r.now },
 		NewID: func() TxID {
 			r.ids++
@@ -104,6 +111,7 @@ func (r *rig) Moved(n string, d Direction, _ int64) {
 func (r *rig) Unsure(n string) { r.unsure = append(r.unsure, n) }
 
 func (r *rig) Match(faces []Face, _ string, _ []byte, _ bool) Match {
+	r.matched = slices.Clone(faces)
 	if len(faces) < 3 {
 		return Match{}
 	}
@@ -129,10 +137,38 @@ func (r *rig) Grant(id TxID, _ Direction, _ time.Duration) error {
 	return r.jammed
 }
 func (r *rig) Revoke(id TxID)                           { r.revoked = append(r.revoked, id) }
-func (r *rig) Watch(s uint32)                           { r.watched = append(r.watched, s) }
+func (r *rig) Watch(s uint32)                           { r.watched, r.shown = append(r.watched, s), nil }
+func (r *rig) Again(s uint32)                           { r.looks = append(r.looks, s) }
+func (r *rig) Hold()                                    { r.held = true }
+func (r *rig) Begin()                                   { r.who, r.held, r.gone = 0, false, false }
+func (r *rig) Present(int64) bool                       { return r.who != 0 && !r.gone }
 func (r *rig) Stop()                                    {}
 func (r *rig) Show(v View)                              { r.views = append(r.views, v) }
 func (r *rig) Wall() (time.Time, ClockTrust, time.Time) { return r.wall, r.trust, r.wall }
+
+// Follow knows everybody by number; 0 is nobody.
+func (r *rig) Follow(f Face) Sight {
+	id := f.Box[0]
+	switch {
+	case f.Count > 1:
+		if !r.held {
+			r.who = 0
+		}
+		return SightCrowd
+	case id == 0 || f.Count == 0:
+		return SightAway
+	case r.held && id != r.who:
+		return SightOther
+	case r.who == id && !r.gone:
+		return SightKept
+	case r.who == 0 || r.gone:
+		r.who, r.gone = id, false
+		return SightNew
+	default:
+		r.who = id
+		return SightOther
+	}
+}
 
 // give steps the machine and then through whatever it posted itself.
 func (r *rig) give(ins ...Input) {
@@ -196,9 +232,13 @@ func (r *rig) want(t helper, s State) {
 	}
 }
 
-func (r *rig) usable(n int) {
+func (r *rig) usable(n int) { r.see(1, n) }
+
+// see shows n usable frames of a person.
+func (r *rig) see(who float32, n int) {
 	for range n {
-		r.give(FaceSeen(0, r.m.session, Face{FrameAt: r.now, Count: 1, Usable: true}))
+		r.shown = append(r.shown, who)
+		r.give(FaceSeen(0, r.m.session, Face{FrameAt: r.now, Count: 1, Usable: true, Box: [4]float32{who}, Embedding: []float32{who}}))
 	}
 }
 
@@ -208,7 +248,7 @@ func (r *rig) granted(t helper) TxID {
 	r.open(t)
 	r.give(Presence(0, On))
 	r.usable(3)
-	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
 	r.want(t, Deciding)
 	if len(r.grants) != 0 {
 		t.Fatal("granted before the record was durable")
@@ -241,4 +281,12 @@ func (r *rig) wantEnd(t helper, o reason.Outcome, reasons ...reason.Reason) {
 			t.Fatalf("ended %v %v, want %v %v", v.Outcome, v.Reasons, o, reasons)
 		}
 	}
+}
+
+// documents is the session of the document camera.
+func (r *rig) documents() uint32 {
+	if len(r.watched) == 0 {
+		return 0
+	}
+	return r.watched[len(r.watched)-1]
 }

@@ -130,15 +130,32 @@ type Account struct {
 
 // Face is one analysed frame of the face camera.
 type Face struct {
-	FrameAt   int64 // CLOCK_MONOTONIC ns of the frame
-	Count     int   // faces in the frame that could be a person in the lane
-	Usable    bool  // passed the quality rules
+	FrameAt   int64      // CLOCK_MONOTONIC ns of the frame
+	Count     int        // faces in the frame that could be a person in the lane
+	Second    float64    // width of the second face as a share of the first's
+	Box       [4]float32 // x, y, width, height in pixels of the frame
+	Usable    bool       // passed the quality rules
 	Hint      string
 	Norm      float32
 	Embedding []float32 // raw, only where Usable
 	Live      LiveCues  // only where LiveDone
 	LiveDone  bool
 }
+
+// forget zeroes the probe: nobody keeps it.
+func (f Face) forget() { clear(f.Embedding) }
+
+// Sight says whom a frame shows, against the frames before it.
+type Sight uint8
+
+// The sights; the zero value is nobody who is known.
+const (
+	SightAway  Sight = iota // not the one followed, as far as can be told
+	SightKept               // the one followed
+	SightNew                // the first, or the first after too long without one
+	SightOther              // another person
+	SightCrowd              // a second person is near
+)
 
 // LiveCues are the measurements of one frame against a presentation attack, in
 // the terms of the biometrics package.

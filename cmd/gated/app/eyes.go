@@ -36,6 +36,22 @@ func (e eyes) Watch(session uint32) {
 	}
 }
 
+// Again implements gate.Eyes.
+func (e eyes) Again(session uint32) {
+	e.each(gate.FaceCamera, func(w *vision.Worker) { w.Watch(session) })
+}
+
+// Hold implements gate.Eyes.
+func (e eyes) Hold() { e.each(gate.DocumentCamera, (*vision.Worker).Stop) }
+
+func (e eyes) each(c gate.Camera, do func(*vision.Worker)) {
+	for _, x := range e {
+		if x.camera == c {
+			do(x.worker)
+		}
+	}
+}
+
 // Stop implements gate.Eyes.
 func (e eyes) Stop() {
 	for _, x := range e {
@@ -114,13 +130,15 @@ func (e *eye) face(v vision.Face) gate.Face {
 		ShareOver: float64(q.ShareOver), ShareUnder: float64(q.ShareUnder),
 		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
 	})
-	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(hint), Norm: q.Norm}
+	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(hint), Norm: q.Norm}
 	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {
 		// Far behind the traveller: not a second person in the lane.
 		f.Count = 1
 	}
 	if f.Usable {
 		f.Embedding = v.Raw
+	} else {
+		clear(v.Raw) // nobody compares it
 	}
 	if v.Live.Done {
 		f.LiveDone = true

@@ -182,7 +182,7 @@ func (a *App) openLane() error {
 			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
-		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher,
+		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.limits.Reject),
 		Recorder: a.recorder, Turnstile: a.barrier, Eyes: a.eyes, Screen: a.hub, Clock: a.clock,
 		Mono: monoNow, Beat: a.beat(),
 	})

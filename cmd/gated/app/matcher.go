@@ -68,6 +68,7 @@ func (m matcher) Match(faces []gate.Face, model string, reference []byte, final 
 		return out
 	}
 	probe, live := m.gather(faces)
+	defer probe.Reset()
 	out.Frames = probe.N()
 	out.Liveness = m.liveness(live, final)
 	if out.Frames == 0 {
