@@ -46,7 +46,11 @@ const othersLimit = 2
 
 // FaceCount sums up the analysed frames of a transaction.
 type FaceCount struct {
-	Frames, None, Many, Poor, Usable int
+	Frames int `json:"frames"`
+	None   int `json:"none"`
+	Many   int `json:"many"`
+	Poor   int `json:"poor"`
+	Usable int `json:"usable"` // their share of the frames with a face is the capture rate
 }
 
 // Verdict is a decision with every reason for it, sorted.

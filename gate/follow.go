@@ -31,6 +31,7 @@ func (m *machine) keep(f Face, at int64) {
 		f.Count = max(f.Count, 2)
 	}
 	t.tally(f, at)
+	m.hint(f.Hint)
 	if f.Count != 1 || !f.Usable || sight == SightAway || sight == SightCrowd {
 		return
 	}
@@ -41,23 +42,37 @@ func (m *machine) keep(f Face, at int64) {
 	t.faces = append(t.faces, f)
 }
 
-// tally counts a frame.
+// hint has the screen say at once what the traveller can do better.
+func (m *machine) hint(h string) {
+	if t := m.tx; t.hint != h {
+		t.hint = h
+		m.show(false)
+	}
+}
+
+// tally counts a frame, for what was gathered and for the whole transaction.
 func (t *transaction) tally(f Face, at int64) {
-	t.count.Frames++
-	t.hint = f.Hint
+	t.count.add(f)
+	t.total.add(f)
 	if f.Count > 0 {
 		t.step(StepFirstFace, f.FrameAt)
 	}
+	if f.Count == 1 && f.Usable {
+		t.step(StepFirstUsable, at)
+	}
+}
+
+func (c *FaceCount) add(f Face) {
+	c.Frames++
 	switch {
 	case f.Count == 0:
-		t.count.None++
+		c.None++
 	case f.Count > 1:
-		t.count.Many++
+		c.Many++
 	case !f.Usable:
-		t.count.Poor++
+		c.Poor++
 	default:
-		t.count.Usable++
-		t.step(StepFirstUsable, at)
+		c.Usable++
 	}
 }
 

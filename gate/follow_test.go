@@ -249,3 +249,28 @@ func TestNeverAdmitsTwoFaces(t *testing.T) {
 		t.Errorf("%d grants and %d taken back: the rules were not put to the test", grants, taken)
 	}
 }
+
+func TestHintIsShownWhenItChanges(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	poor := Face{Count: 1, Hint: "closer", Box: [4]float32{1}}
+	r.give(FaceSeen(0, r.m.session, poor))
+	if v := r.views[len(r.views)-1]; v.Hint != "closer" || v.State != Reading {
+		t.Fatalf("shown: %v %q", v.State, v.Hint)
+	}
+	n := len(r.views)
+	r.give(FaceSeen(0, r.m.session, poor))
+	if len(r.views) != n {
+		t.Error("the same hint is shown twice")
+	}
+	r.see(1, 3)
+	if v := r.views[len(r.views)-1]; v.Hint != "" {
+		t.Errorf("%q is still shown", v.Hint)
+	}
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
+	r.flush(nil)
+	if c := r.entries[0].Public.Faces; c == nil || *c != (FaceCount{Frames: 5, Poor: 2, Usable: 3}) {
+		t.Errorf("faces on record: %+v", c)
+	}
+}

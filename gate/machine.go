@@ -46,8 +46,9 @@ type transaction struct {
 	read    bool
 	claim   Claim
 	symbols [][]byte
-	faces   []Face // of one person
-	count   FaceCount
+	faces   []Face    // of one person
+	count   FaceCount // since what was gathered was last dropped
+	total   FaceCount // of the transaction
 	hint    string
 	account Account
 	match   Match
@@ -280,6 +281,7 @@ func (m *machine) decide(e Evidence, at int64) State {
 		}
 	}
 	t.step(StepVerdict, at)
+	t.hint = ""
 	if t.verdict.Admit() {
 		m.o.Tracker.Hold()
 		m.o.Eyes.Hold()
@@ -298,6 +300,10 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	}
 	if o == reason.Admitted {
 		p.Notices = t.verdict.Notices
+	}
+	if t.total.Frames > 0 {
+		c := t.total
+		p.Faces = &c
 	}
 	if p.Reasons == nil {
 		p.Reasons = []reason.Reason{}

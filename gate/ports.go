@@ -118,6 +118,7 @@ type Public struct {
 	State     string          `json:"state,omitempty"`
 	Cause     string          `json:"cause,omitempty"`
 	Granted   bool            `json:"granted,omitempty"`
+	Faces     *FaceCount      `json:"faces,omitempty"`
 	// Restarts is how often what was gathered of a face was dropped.
 	Restarts  int              `json:"face_restarts,omitempty"`
 	Revoked   bool             `json:"revoked,omitempty"`

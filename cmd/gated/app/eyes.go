@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"bordergate/biometrics"
 	"bordergate/gate"
@@ -24,6 +25,9 @@ type eye struct {
 	// starts counts the worker's lives, crash is the last one that ended badly.
 	starts int
 	crash  string
+	first  uint32 // session with which the traveller there now began
+	hinted uint32 // session for which hints began anew
+	hinter *biometrics.Hinter
 }
 
 // eyes are both cameras, as the lane sees them.
@@ -32,8 +36,30 @@ type eyes []*eye
 // Watch implements gate.Eyes.
 func (e eyes) Watch(session uint32) {
 	for _, x := range e {
+		x.begin(session)
 		x.worker.Watch(session)
 	}
+}
+
+// begin has the next frame's hints begin anew: another traveller stands there.
+func (e *eye) begin(session uint32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.first = session
+}
+
+// steady gives the hint to show, which changes slowly.
+func (e *eye) steady(frameAt int64, cause biometrics.Hint) biometrics.Hint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hinter == nil {
+		e.hinter = biometrics.NewHinter(biometrics.DefaultHintRule())
+	}
+	if e.hinted != e.first {
+		e.hinter.Reset()
+		e.hinted = e.first
+	}
+	return e.hinter.See(time.Duration(frameAt), cause)
 }
 
 // Again implements gate.Eyes.
@@ -130,7 +156,7 @@ func (e *eye) face(v vision.Face) gate.Face {
 		ShareOver: float64(q.ShareOver), ShareUnder: float64(q.ShareUnder),
 		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
 	})
-	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(hint), Norm: q.Norm}
+	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(e.steady(v.FrameAt, hint)), Norm: q.Norm}
 	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {
 		// Far behind the traveller: not a second person in the lane.
 		f.Count = 1

@@ -89,3 +89,26 @@ func TestSecondFaceBreaksTheTrack(t *testing.T) {
 		}
 	}
 }
+
+func TestHintsAreOfOneTraveller(t *testing.T) {
+	e := &eye{camera: gate.FaceCamera, rules: biometrics.ProbeRules()}
+	far := sight(0, 500, person(1))
+	far.Quality.EyeDistance = 30
+	see := func(ms int64) string {
+		far.FrameAt = ms * 1e6
+		return e.face(far).Hint
+	}
+	e.begin(1)
+	for ms := int64(0); ms < 300; ms += 100 {
+		if h := see(ms); h != "" {
+			t.Fatalf("%q is shown after %d ms", h, ms)
+		}
+	}
+	if h := see(300); h != string(biometrics.HintCloser) {
+		t.Fatalf("shown: %q", h)
+	}
+	e.begin(2)
+	if h := see(400); h != "" {
+		t.Errorf("the next traveller is shown %q at once", h)
+	}
+}

@@ -39,6 +39,7 @@ type LaneStatus struct {
 	State string  `json:"state"`
 	Mode  string  `json:"mode"`
 	Cause string  `json:"cause"`
+	Hint  string  `json:"hint,omitempty"` // what the traveller can do better
 	ForS  float64 `json:"for_s"`
 }
 
@@ -75,7 +76,7 @@ func (a *App) Status() Status {
 	_, trust, _ := a.clock.Wall()
 	s := Status{
 		Simulated: a.cfg.Simulated, Gate: Place(a.cfg.Gate), Faults: append([]Fault{}, a.faults...), Recent: recent, Devices: []Device{}, Journal: []Backlog{},
-		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, ForS: float64(monoNow()-v.Since) / 1e9},
+		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint, ForS: float64(monoNow()-v.Since) / 1e9},
 		Clock: hal.Trust(trust).String(),
 	}
 	if len(a.faults) > 0 {
