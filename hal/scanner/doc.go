@@ -11,6 +11,8 @@
 //     signature can tell that nothing is missing from it.
 //   - Nothing is delivered outside a session. Start throws away whatever was
 //     sent before, here and in the line's buffer.
+//   - In a session the scanner is triggered, and again after each scan: one that
+//     ends its trigger with what it read, the wrong code too, goes on looking.
 //   - The same payload is delivered once within Options.Repeat.
 //   - Memory is bounded: 8 KiB a scan, and a queue of events that drops and
 //     counts the oldest.

@@ -22,6 +22,7 @@ type line struct {
 	waiting bool // for an answer
 	misses  int
 	nextAsk hal.Mono
+	nextArm hal.Mono          // when to trigger again in a session
 	seen    [sha256.Size]byte // of the payload delivered last
 	seenAt  hal.Mono
 	hasSeen bool
@@ -31,6 +32,9 @@ func (l *line) loop(ctx context.Context, back *port.Backoff) error {
 	b := make([]byte, 4096)
 	for {
 		if err := l.ask(hal.Now()); err != nil {
+			return err
+		}
+		if err := l.arm(hal.Now()); err != nil {
 			return err
 		}
 		// The deadline is set before orders are looked at: an order given
@@ -70,6 +74,8 @@ func (l *line) pause(now hal.Mono) time.Duration {
 	wait := longest
 	if at, ok := l.parser.deadline(); ok {
 		wait = min(wait, at.Sub(now))
+	} else if l.session != 0 {
+		wait = min(wait, l.nextArm.Sub(now))
 	}
 	if l.waiting {
 		wait = min(wait, l.asked.Add(l.s.o.Reply).Sub(now))
@@ -111,6 +117,18 @@ func (l *line) begin() error {
 	if err := l.p.Flush(); err != nil {
 		return err
 	}
+	l.nextArm = 0
+	return l.arm(hal.Now())
+}
+
+// arm triggers a scanner whose trigger has ended: most end it with whatever
+// they read, the wrong code too, and all do after some seconds. Between the
+// bytes of a scan, and of what is left of a spoilt one, it waits.
+func (l *line) arm(now hal.Mono) error {
+	if _, busy := l.parser.deadline(); busy || l.session == 0 || now < l.nextArm {
+		return nil
+	}
+	l.nextArm = now.Add(l.s.o.Retrigger)
 	return l.send(l.s.cmds.trigger)
 }
 
@@ -175,6 +193,7 @@ func (l *line) deliver(frames []frame) {
 			l.s.count(func(h *Health) { h.Stray += uint64(len(f.payload)) })
 			continue
 		}
+		l.nextArm = 0
 		e := Event{Kind: Scanned, At: f.at, Session: l.session, Scan: Scan{
 			Payload: f.payload, AIM: f.aim, Symbology: f.symbol, ECI: f.eci, Unframed: f.unframed,
 		}}

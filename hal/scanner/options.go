@@ -30,6 +30,10 @@ type Options struct {
 	// Two questions without an answer within Reply (1 s) make it offline.
 	Query, Reply time.Duration
 
+	// Retrigger is how often the trigger is given again in a session, besides
+	// after each scan; 3 s. It is shorter than any maker's read time-out.
+	Retrigger time.Duration
+
 	NewlandTrigger string // setting tag, such as "SCNTRG"; without it nothing is triggered
 	NewlandQuery   string // setting tag that can be read; without it nothing is asked
 	ZebraTypeOnce  bool   // only the first of continued packets begins with the code type
@@ -43,7 +47,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Port: port.DefaultOptions(), Gap: 300 * time.Millisecond, Repeat: 2500 * time.Millisecond,
-		Query: 10 * time.Second, Reply: time.Second,
+		Query: 10 * time.Second, Reply: time.Second, Retrigger: 3 * time.Second,
 	}
 }
 
@@ -54,7 +58,7 @@ func (o *Options) check() error {
 		name  string
 		value time.Duration
 		least time.Duration
-	}{{"gap", o.Gap, 20 * time.Millisecond}, {"repeat", o.Repeat, 0}, {"query", o.Query, time.Second}, {"reply", o.Reply, 50 * time.Millisecond}} {
+	}{{"gap", o.Gap, 20 * time.Millisecond}, {"repeat", o.Repeat, 0}, {"query", o.Query, time.Second}, {"reply", o.Reply, 50 * time.Millisecond}, {"retrigger", o.Retrigger, 50 * time.Millisecond}} {
 		if d.value < d.least || d.value > longest {
 			faults = append(faults, fmt.Errorf("%s is not %v to %v", d.name, d.least, longest))
 		}

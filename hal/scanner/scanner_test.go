@@ -201,6 +201,8 @@ func TestSessions(t *testing.T) {
 	if e := r.next(t, Spoilt); !errors.Is(e.Err, ErrTruncated) || e.Scan.Payload != nil || strings.Contains(e.Err.Error(), "CUT") {
 		t.Errorf("event %+v", e)
 	}
+	r.Stop()
+	d.hear(t, "\x16U\r")
 	if err := r.Start(8); err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +223,38 @@ func TestSessions(t *testing.T) {
 	}
 	if err := r.Start(0); !errors.Is(err, ErrSession) {
 		t.Errorf("session 0: %v", err)
+	}
+}
+
+// TestTriggersAgain: a scanner that ends its trigger with each read, or when
+// its time is over, is told to go on.
+func TestTriggersAgain(t *testing.T) {
+	d := plug(t, false)
+	r := serve(t, honeywell, d)
+	r.next(t, Online)
+	if err := r.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	d.hear(t, "\x16T\r")
+	d.say(t, "]Q1POSTER\r")
+	r.next(t, Scanned)
+	d.hear(t, "\x16T\r")
+	d.say(t, "]Q1CUT")
+	r.next(t, Spoilt)
+	d.hear(t, "\x16T\r") // what would be taken for the rest is over
+	d.say(t, "]Q1PASS\r")
+	if e := r.next(t, Scanned); string(e.Scan.Payload) != "PASS" {
+		t.Errorf("scan %q", e.Scan.Payload)
+	}
+
+	d = plug(t, false)
+	r = serve(t, func(o *Options) { honeywell(o); o.Retrigger = 50 * time.Millisecond }, d)
+	r.next(t, Online)
+	if err := r.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		d.hear(t, "\x16T\r")
 	}
 }
 
@@ -329,6 +363,7 @@ func TestOptionsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"no port": func(*Options) {}, "gap": func(o *Options) { o.Gap = 0 }, "repeat": func(o *Options) { o.Repeat = -1 },
 		"dialect": func(o *Options) { o.Dialect = 9 }, "framing": func(o *Options) { o.Framing = 9 }, "query": func(o *Options) { o.Query = time.Hour },
+		"retrigger": func(o *Options) { o.Retrigger = 0 },
 	} {
 		o := DefaultOptions()
 		if name != "no port" {
