@@ -29,6 +29,7 @@ func checkGate(c *Gate, d *document) {
 	}
 	checkTurnstile(c.Turnstile, d)
 	checkWiring(c.Gate.Direction, c.Turnstile, d)
+	checkScanner(c.Scanner, c.Turnstile.Port, d)
 	d.filled("trust.dir", c.Trust.Dir)
 	d.link("hq.broker", c.HQ.Broker, true, "tcp", "ssl")
 	d.filled("hq.bundle", c.HQ.Bundle)
@@ -71,13 +72,8 @@ func checkCamera(path string, c Camera, d *document) {
 
 func checkTurnstile(t Turnstile, d *document) {
 	d.oneOf("turnstile.driver", t.Driver, "modbusio")
-	if strings.HasPrefix(t.Port, "/dev/ttyUSB") || strings.HasPrefix(t.Port, "/dev/ttyACM") {
-		d.fault("turnstile.port", "names a device by a number that changes when it is plugged in again",
-			"use its link below /dev/serial/by-path, or one that a udev rule makes")
-	} else {
-		d.filled("turnstile.port", t.Port)
-	}
-	oneOfNumbers(d, "turnstile.baud", t.Baud, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+	d.serialPort("turnstile.port", t.Port)
+	oneOfNumbers(d, "turnstile.baud", t.Baud, bauds()...)
 	between(d, "turnstile.unit", t.Unit, 1, 255)
 	d.oneOf("turnstile.profile", t.Profile, "waveshare", "lc", "hw584", "fc06")
 	between(d, "turnstile.pulse", t.Pulse, 100*time.Millisecond, time.Second)

@@ -14,6 +14,7 @@ type Gate struct {
 	Vision    Vision    `yaml:"vision"`
 	Cameras   Cameras   `yaml:"cameras"`
 	Turnstile Turnstile `yaml:"turnstile"`
+	Scanner   Scanner   `yaml:"scanner"`
 	Trust     Trust     `yaml:"trust"`
 	HQ        Link      `yaml:"hq"`
 	Policy    Policy    `yaml:"policy"`
@@ -156,8 +157,9 @@ func DefaultGate() Gate {
 			},
 			Outputs: Outputs{UnlockEntry: 0, UnlockExit: 1, Stop: 2, Green: 3, Red: 4, Buzzer: 5},
 		},
-		Trust: Trust{Dir: "/etc/bordergate/trust"},
-		HQ:    Link{Bundle: "/etc/bordergate/hq.json"},
+		Scanner: defaultScanner(),
+		Trust:   Trust{Dir: "/etc/bordergate/trust"},
+		HQ:      Link{Bundle: "/etc/bordergate/hq.json"},
 		Policy: Policy{
 			CacheMaxAge: 72 * time.Hour, CaptureTimeout: 15 * time.Second,
 			FaceTimeout: 6 * time.Second, ReferralHold: 10 * time.Second,

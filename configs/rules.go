@@ -106,6 +106,19 @@ func (d *document) loopback(path, value string) {
 	}
 }
 
+// serialPort demands the path of a serial line that stays the same.
+func (d *document) serialPort(path, value string) bool {
+	if strings.HasPrefix(value, "/dev/ttyUSB") || strings.HasPrefix(value, "/dev/ttyACM") {
+		d.fault(path, "names a device by a number that changes when it is plugged in again",
+			"use its link below /dev/serial/by-path, or one that a udev rule makes")
+		return false
+	}
+	return d.filled(path, value)
+}
+
+// bauds are the speeds of a serial line.
+func bauds() []int { return []int{9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600} }
+
 // socket demands a path that fits the address of a UNIX socket.
 func (d *document) socket(path, value string) {
 	const most = 107 // sun_path without its final zero
