@@ -22,7 +22,8 @@ type Evidence struct {
 	CatchingUp  bool // missed suspensions may not be applied yet
 
 	DocumentCamera bool // the document camera's worker is up
-	Shown          bool // something lay before the document camera
+	Scanner        bool // a serial scanner is there and up
+	Shown          bool // something lay before either
 	Read           bool // a symbol was read at all
 	Claim          Claim
 	Pass           PassState // looked up for the claim's pass number
@@ -104,7 +105,7 @@ func Decide(e Evidence, p Policy) Verdict {
 // unreadable pass who showed none: that is a capture that ran out of time.
 func noPass(e Evidence) reason.Reason {
 	switch {
-	case !e.DocumentCamera:
+	case !e.DocumentCamera && !e.Scanner:
 		return reason.DeviceFault
 	case e.Shown:
 		return reason.PassUnreadable

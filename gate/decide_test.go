@@ -38,6 +38,8 @@ func TestDecide(t *testing.T) {
 		{"nothing read of what was shown", func(e *Evidence, _ *Policy) { e.Read, e.Shown = false, true }, reason.Referred, one(reason.PassUnreadable)},
 		{"nothing shown", func(e *Evidence, _ *Policy) { e.Read = false }, reason.Referred, one(reason.CaptureTimeout)},
 		{"document camera lost", func(e *Evidence, _ *Policy) { e.Read, e.DocumentCamera = false, false }, reason.Referred, one(reason.DeviceFault)},
+		{"document camera lost, scanner there", func(e *Evidence, _ *Policy) { e.Read, e.DocumentCamera, e.Scanner = false, false, true }, reason.Referred, one(reason.CaptureTimeout)},
+		{"document camera lost, pass scanned", func(e *Evidence, _ *Policy) { e.DocumentCamera, e.Scanner = false, true }, reason.Admitted, nil},
 		{"forged says nothing else", func(e *Evidence, _ *Policy) {
 			e.Claim = Claim{Fault: reason.PassSignature}
 			e.Account = Account{}

@@ -14,6 +14,8 @@
 //     and the grant. Another person in the place of the one who matched has the
 //     grant taken back until the passage starts (see follow.go).
 //   - A probe lives as long as its transaction and is zeroed with it.
+//   - A pass may come from the document camera or from a scanner, whichever has
+//     it first; either serves alone while the other is away.
 //   - A pass is judged by its signed number: a revocation bites like a
 //     suspension, a completed passage counts against the next one at once and
 //     is told to the Register before the lane is ready again.

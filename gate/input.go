@@ -25,6 +25,7 @@ type Camera uint8
 const (
 	DocumentCamera Camera = iota + 1
 	FaceCamera
+	passScanner // not a camera: see ScannerUp
 )
 
 // safety reports whether the input must reach the machine however full the
@@ -43,13 +44,14 @@ func Obstruction(at int64, l Level) Input { return Input{kind: inObstruction, At
 // EmergencyInput tells the level of the emergency circuit.
 func EmergencyInput(at int64, l Level) Input { return Input{kind: inEmergency, At: at, level: l} }
 
-// Symbol is the payload of a code read from the frame taken at frameAt.
+// Symbol is the payload of a code read from the frame taken at frameAt, or by
+// the scanner then.
 func Symbol(at int64, session uint32, frameAt int64, payload []byte) Input {
 	return Input{kind: inSymbol, At: at, session: session, frameAt: frameAt, payload: payload}
 }
 
-// DocumentSeen tells that something lay before the document camera, whether or
-// not a code on it can be read.
+// DocumentSeen tells that something lay before the document camera, or that the
+// scanner got part of a code, whether or not it can be read.
 func DocumentSeen(at int64, session uint32) Input {
 	return Input{kind: inDocument, At: at, session: session}
 }
@@ -62,6 +64,12 @@ func FaceSeen(at int64, session uint32, f Face) Input {
 // CameraUp tells that a camera's worker delivers frames, or does not.
 func CameraUp(at int64, c Camera, up bool) Input {
 	return Input{kind: inEyes, At: at, camera: c, up: up}
+}
+
+// ScannerUp tells that the serial scanner, which reads passes as the document
+// camera does, is there, or is not.
+func ScannerUp(at int64, up bool) Input {
+	return Input{kind: inEyes, At: at, camera: passScanner, up: up}
 }
 
 // TurnstileUp tells that the turnstile is online and inert, or is not.

@@ -81,6 +81,7 @@ type machine struct {
 
 	presence, obstruction, emergency Level
 	turnstile, faceCam, docCam       bool
+	scanner                          bool
 	journal                          bool
 
 	session uint32
@@ -135,9 +136,12 @@ func (m *machine) note(in Input) {
 	case inRecordFailed:
 		m.journal = false
 	case inEyes:
-		if in.camera == FaceCamera {
+		switch in.camera {
+		case FaceCamera:
 			m.faceCam = in.up
-		} else {
+		case passScanner:
+			m.scanner = in.up
+		default:
 			m.docCam = in.up
 		}
 	}
@@ -241,7 +245,7 @@ func (m *machine) evidence(final bool) Evidence {
 		Now: now, Clock: trust, Floor: floor,
 		Mode: m.mode, Emergency: m.emergency, Obstruction: m.obstruction,
 		Turnstile: m.turnstile, Journal: m.journal, CatchingUp: m.o.Accounts.CatchingUp(),
-		FaceCamera: m.faceCam, DocumentCamera: m.docCam,
+		FaceCamera: m.faceCam, DocumentCamera: m.docCam, Scanner: m.scanner,
 	}
 	t := m.tx
 	e.Shown, e.Read, e.Claim, e.Faces = t.shown, t.read, t.claim, t.count

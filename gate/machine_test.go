@@ -383,6 +383,39 @@ func TestServiceNeedsEveryDevice(t *testing.T) {
 	r.want(t, Ready)
 }
 
+func TestEitherReaderServesAlone(t *testing.T) {
+	r := newRig(t)
+	r.give(Start(0), TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), Presence(0, Off), CameraUp(0, FaceCamera, true))
+	r.late()
+	r.want(t, OutOfService)
+	if r.m.cause != "document_camera" {
+		t.Fatalf("cause %q", r.m.cause)
+	}
+	r.give(ScannerUp(0, true))
+	r.want(t, SelfTest) // the camera may still be on its way
+	r.late()
+	r.want(t, Ready)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+	r.flush(nil)
+	r.want(t, Granted)
+
+	r = newRig(t)
+	r.open(t)
+	r.give(ScannerUp(0, true), CameraUp(0, DocumentCamera, false), ScannerUp(0, false), Presence(0, On))
+	r.usable(3)
+	r.late()
+	r.flushAll()
+	r.wantEnd(t, reason.Referred, reason.DeviceFault)
+}
+
+func TestSelfTestDoesNotWaitForTheScanner(t *testing.T) {
+	r := newRig(t)
+	r.give(ScannerUp(0, false))
+	r.open(t)
+}
+
 func TestLostFaceCameraRefersAtOnce(t *testing.T) {
 	r := newRig(t)
 	r.open(t)

@@ -159,7 +159,7 @@ func act(t *rapid.T, r *rig) {
 		},
 		func() { r.give(TurnstileUp(0, rapid.IntRange(0, 5).Draw(t, "up") > 0)) },
 		func() {
-			r.give(CameraUp(0, DocumentCamera, true), CameraUp(0, FaceCamera, rapid.Bool().Draw(t, "face camera")))
+			r.give(CameraUp(0, DocumentCamera, true), ScannerUp(0, rapid.Bool().Draw(t, "scanner")), CameraUp(0, FaceCamera, rapid.Bool().Draw(t, "face camera")))
 		},
 		func() { r.usable(rapid.IntRange(1, 4).Draw(t, "faces")) },
 		func() { r.see(float32(rapid.IntRange(1, 2).Draw(t, "who")), rapid.IntRange(1, 4).Draw(t, "faces")) },
