@@ -192,6 +192,8 @@ func judge(plan []room, dir, imported string, test bool) string {
 		return ""
 	case ours && test && fits("hal/turnstile/...", dir) && inner == "cmd/gatesim/board":
 		return "" // a driver is tested against the other end of its wire
+	case ours && test && dir == "cmd/gated/app" && inner == "cmd/gatesim/scanner":
+		return "" // the way of a scan through the daemon, from the wire on
 	case ours && test && strings.HasSuffix(inner, "test") && inner != "biometrics/vision":
 		return ""
 	case ours:
@@ -237,6 +239,8 @@ func TestImportRulesBite(t *testing.T) {
 		{"cmd/gated/app", "bordergate/biometrics", false, true},
 		{"cmd/gated/app", "bordergate/biometrics/vision", false, false},
 		{"cmd/gated/app", "bordergate/biometrics/vision", true, false},
+		{"cmd/gated/app", "bordergate/cmd/gatesim/scanner", true, true},
+		{"cmd/gated/app", "bordergate/cmd/gatesim/scanner", false, false},
 		{"cmd/gatectl", "bordergate/cmd/gated/app", false, false},
 		{"cmd/gatevision", "bordergate/sync/vault", false, false},
 		{"cmd/hqd", "bordergate/hal", false, false},

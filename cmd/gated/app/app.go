@@ -40,6 +40,7 @@ type App struct {
 	hq       *hqLink
 	barrier  *barrier
 	eyes     eyes
+	scanner  *passScanner // nil where the gate has none
 	matcher  matcher
 	lane     *gate.Lane
 
@@ -74,6 +75,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a.open("headquarters", a.openHQ)
 	a.open("models", a.openEyes)
 	a.open("turnstile", a.openTurnstile)
+	a.open("scanner", a.openScanner)
 	a.open("trust", a.openLane)
 	return a.finish()
 }

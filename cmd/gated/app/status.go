@@ -95,6 +95,9 @@ func (a *App) Status() Status {
 			s.Devices = append(s.Devices, a.eyes[i].device(name))
 		}
 	}
+	if a.scanner != nil {
+		s.Devices = append(s.Devices, a.scanner.device())
+	}
 	a.hqStatus(&s)
 	return s
 }

@@ -4,18 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
+	"bordergate/cmd/gatesim/tty"
 )
 
-// line is one pty: the board's end, and the daemon's end kept open so that the
-// board does not hang up when the daemon closes it.
+// line is one pty with the goroutine that serves it.
 type line struct {
-	far, near *os.File
-	done      chan struct{} // closed when its goroutine has ended
+	*tty.Line
+	done chan struct{} // closed when its goroutine has ended
 }
 
 // Replug makes a new line and points the stable path at it. It does nothing
@@ -29,39 +26,14 @@ func (b *Board) Replug() error {
 	if b.line != nil {
 		return nil
 	}
-	far, near, err := openPair()
+	t, err := tty.Open(b.opts.Link)
 	if err != nil {
 		return fmt.Errorf("plug board: %w", err)
 	}
-	if err := errors.Join(makeRaw(near), b.link(near.Name())); err != nil {
-		return errors.Join(fmt.Errorf("plug board: %w", err), far.Close(), near.Close())
-	}
-	b.line = &line{far: far, near: near, done: make(chan struct{})}
+	b.line = &line{t, make(chan struct{})}
 	l := b.line
 	b.workers.Go(func() { b.serve(l) })
 	return nil
-}
-
-// openPair is a pty whose far end knows deadlines and whose Close releases a
-// pending Read: pty.Open leaves its descriptor in blocking mode, so a
-// non-blocking one of the same end takes its place.
-func openPair() (far, near *os.File, err error) {
-	first, near, err := pty.Open()
-	if err != nil {
-		return nil, nil, err
-	}
-	fd, err := unix.FcntlInt(first.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err == nil {
-		err = unix.SetNonblock(fd, true)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, first.Close(), near.Close())
-	}
-	far = os.NewFile(uintptr(fd), first.Name())
-	if err := first.Close(); err != nil {
-		return nil, nil, errors.Join(err, far.Close(), near.Close())
-	}
-	return far, near, nil
 }
 
 // Unplug pulls the cable: the stable path disappears and the line hangs up. The
@@ -78,13 +50,7 @@ func (b *Board) unplugLocked() error {
 		return nil
 	}
 	b.line = nil
-	var err error
-	if b.opts.Link != "" {
-		if err = os.Remove(b.opts.Link); errors.Is(err, os.ErrNotExist) {
-			err = nil
-		}
-	}
-	err = errors.Join(err, l.far.Close(), l.near.Close())
+	err := l.Close()
 	<-l.done
 	return err
 }
@@ -97,47 +63,7 @@ func (b *Board) Path() string {
 	if b.line == nil {
 		return ""
 	}
-	return b.line.near.Name()
-}
-
-// link replaces the stable path in one step, so that it never points nowhere.
-func (b *Board) link(target string) error {
-	if b.opts.Link == "" {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(b.opts.Link), 0o755); err != nil {
-		return err
-	}
-	tmp := fmt.Sprintf("%s.%d", b.opts.Link, os.Getpid())
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := os.Symlink(target, tmp); err != nil {
-		return err
-	}
-	return os.Rename(tmp, b.opts.Link)
-}
-
-// makeRaw stops the pty from echoing and changing bytes before the daemon has
-// configured it.
-func makeRaw(f *os.File) error {
-	c, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var inner error
-	err = c.Control(func(fd uintptr) {
-		t, err := unix.IoctlGetTermios(int(fd), unix.TCGETS)
-		if err != nil {
-			inner = err
-			return
-		}
-		t.Iflag, t.Oflag, t.Lflag = 0, 0, 0
-		t.Cflag = t.Cflag&^unix.CSIZE | unix.CS8 | unix.CREAD | unix.CLOCAL
-		t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
-		inner = unix.IoctlSetTermios(int(fd), unix.TCSETS, t)
-	})
-	return errors.Join(err, inner)
+	return b.line.Path()
 }
 
 // quiet is the silence after which an unfinished request is thrown away. A
@@ -155,10 +81,10 @@ func (b *Board) serve(l *line) {
 		if len(held) > 0 {
 			deadline = time.Now().Add(quiet)
 		}
-		if l.far.SetReadDeadline(deadline) != nil {
+		if l.Far.SetReadDeadline(deadline) != nil {
 			return
 		}
-		n, err := l.far.Read(buf)
+		n, err := l.Far.Read(buf)
 		switch {
 		case n > 0:
 			held = append(held, buf[:n]...)
@@ -190,7 +116,7 @@ func (b *Board) answer(l *line, p []byte) ([]byte, error) {
 			continue
 		}
 		b.wait(b.opts.Turnaround + b.gap() + b.onWire(len(reply)))
-		if _, err := l.far.Write(reply); err != nil {
+		if _, err := l.Far.Write(reply); err != nil {
 			return nil, err
 		}
 	}
