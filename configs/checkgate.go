@@ -31,6 +31,9 @@ func checkGate(c *Gate, d *document) {
 	checkWiring(c.Gate.Direction, c.Turnstile, d)
 	checkScanner(c.Scanner, c.Turnstile.Port, d)
 	d.filled("trust.dir", c.Trust.Dir)
+	if c.Trust.TemplateKeys != "" {
+		d.filled("trust.template_keys", c.Trust.TemplateKeys)
+	}
 	d.link("hq.broker", c.HQ.Broker, true, "tcp", "ssl")
 	d.filled("hq.bundle", c.HQ.Bundle)
 	checkFingerprint("hq.fingerprint", c.HQ.Fingerprint, d)

@@ -108,7 +108,8 @@ func TestGateRules(t *testing.T) {
 		"unlock not wired":        {"unlock_exit: 1", "unlock_exit: -1", "turnstile.outputs.unlock_exit", "not wired"},
 		"anchor":                  {"id: lane-1", "id: &a lane-1", "gate.id", "anchor"},
 		"list for a text":         {"id: lane-1", "id: [lane-1]", "gate.id", "single value"},
-		"text for a section":      {"trust:\n  dir: /etc/bordergate/trust  # certificates of those who sign passes\n  pin: false", "trust: yes", "trust", "keys and values"},
+		"template keys":           {"template_keys: \"\"", "template_keys: \"a\\u0007b\"", "trust.template_keys", "control character"},
+		"text for a section":      {"trust:\n  dir: /etc/bordergate/trust  # certificates of those who sign passes\n  pin: false\n  template_keys: \"\"       # file of the keys that open face templates in passes, mode 600; newest first", "trust: yes", "trust", "keys and values"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

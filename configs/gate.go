@@ -114,6 +114,9 @@ type Outputs struct {
 type Trust struct {
 	Dir string `yaml:"dir"` // folder of signer and authority certificates
 	Pin bool   `yaml:"pin"` // trust each certificate as a signer itself
+	// TemplateKeys is the file of the keys that open face templates in passes,
+	// readable by the gate alone; empty where passes carry none.
+	TemplateKeys string `yaml:"template_keys"`
 }
 
 // Link is the way to headquarters.

@@ -6,6 +6,9 @@
 //     Decide said so over everything that is known, and only after the record
 //     of that decision is durable. Deny overrides allow; an input that is
 //     unknown, stale or missing is a denial with a reason.
+//   - A face is compared with the cache's reference, and with the one in the pass
+//     only where the cache of a known account has none that fits. What the pass
+//     carries is opened then and not before, and forgotten with the transaction.
 //   - The account is looked up again at the last moment before the grant; a
 //     change that arrives before the grant withholds it, one that arrives
 //     before the passage has started revokes it.

@@ -15,16 +15,17 @@ type Options struct {
 	// Mode is the mode in which the lane starts.
 	Mode Mode
 
-	Passes    Passes
-	Accounts  Accounts
-	Register  Register
-	Matcher   Matcher
-	Tracker   Tracker
-	Recorder  Recorder
-	Turnstile Turnstile
-	Eyes      Eyes
-	Screen    Screen
-	Clock     Clock
+	Passes     Passes
+	Accounts   Accounts
+	Register   Register
+	References References
+	Matcher    Matcher
+	Tracker    Tracker
+	Recorder   Recorder
+	Turnstile  Turnstile
+	Eyes       Eyes
+	Screen     Screen
+	Clock      Clock
 
 	// Mono reads CLOCK_MONOTONIC, ns.
 	Mono func() int64
@@ -38,7 +39,7 @@ type Options struct {
 func (o *Options) check() error {
 	var errs []error
 	for name, missing := range map[string]bool{
-		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Register": o.Register == nil, "Matcher": o.Matcher == nil, "Tracker": o.Tracker == nil,
+		"Passes": o.Passes == nil, "Accounts": o.Accounts == nil, "Register": o.Register == nil, "References": o.References == nil, "Matcher": o.Matcher == nil, "Tracker": o.Tracker == nil,
 		"Recorder": o.Recorder == nil, "Turnstile": o.Turnstile == nil, "Eyes": o.Eyes == nil,
 		"Screen": o.Screen == nil, "Clock": o.Clock == nil, "Mono": o.Mono == nil,
 	} {

@@ -51,6 +51,9 @@ type transaction struct {
 	total   FaceCount // of the transaction
 	hint    string
 	account Account
+	source  string // of the reference: sourceCache, sourcePass or empty for none
+	opened  bool   // the pass's own reference was asked for
+	own     []byte
 	match   Match
 	verdict Verdict
 	marks   []reason.Reason
@@ -251,6 +254,7 @@ func (m *machine) evidence(final bool) Evidence {
 	e.Shown, e.Read, e.Claim, e.Faces = t.shown, t.read, t.claim, t.count
 	if t.read && t.claim.Fault == 0 {
 		t.account = m.o.Accounts.Look(t.claim.Pass.Account)
+		m.chooseReference(t)
 		e.Pass = m.o.Register.Pass(t.claim.Pass.Number)
 		if id := t.claim.Pass.Organisation; id != "" {
 			e.Organisation = m.o.Accounts.Look(id)
@@ -262,6 +266,33 @@ func (m *machine) evidence(final bool) Evidence {
 		e.Account, e.Match = t.account, t.match
 	}
 	return e
+}
+
+// Where a reference comes from, as records name it.
+const (
+	sourceCache = "cache"
+	sourcePass  = "pass"
+)
+
+// chooseReference leaves the cache's reference where it can be compared, and
+// takes the pass's where an account that is known has none such. A template
+// that nobody asks for stays sealed.
+func (m *machine) chooseReference(t *transaction) {
+	a, p := &t.account, t.claim.Pass
+	t.source = ""
+	if len(a.Reference) > 0 && m.o.References.Fits(a.Model) {
+		t.source = sourceCache
+		return
+	}
+	if a.Status == AccountUnknown || len(p.Template) == 0 {
+		return
+	}
+	if !t.opened {
+		t.opened, t.own = true, m.o.References.Open(p)
+	}
+	if len(t.own) > 0 {
+		a.Model, a.Reference, t.source = p.Model, t.own, sourcePass
+	}
 }
 
 // decided reports whether waiting for more faces could change anything.
@@ -300,7 +331,7 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	t := m.tx
 	p := Public{
 		Outcome: o, Reasons: reasons, Steps: maps.Clone(t.steps), Granted: t.granted,
-		Restarts: t.voids, Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model,
+		Restarts: t.voids, Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model, Reference: t.source,
 	}
 	if o == reason.Admitted {
 		p.Notices = t.verdict.Notices
@@ -348,6 +379,7 @@ func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool
 	t.void()
 	m.record(e)
 	m.show(true)
+	clear(t.own) // it does not outlive its transaction
 	m.tx = nil
 }
 

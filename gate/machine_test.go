@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -476,4 +477,67 @@ func TestTurnstileLostWhileTheRecordIsWrittenIsNoAbandonment(t *testing.T) {
 	r.flush(nil)
 	r.want(t, OutOfService)
 	r.wantEnd(t, reason.Failed, reason.DeviceFault)
+}
+
+// TestReferenceOfThePass stands in where the cache has none that fits.
+func TestReferenceOfThePass(t *testing.T) {
+	other := func(a *Account) { a.Model = "older" }
+	none := func(a *Account) { a.Model, a.Reference = "", nil }
+	cases := []struct {
+		name    string
+		change  func(*Account)
+		sealed  []byte
+		own     []byte
+		used    []byte // nil: nothing is compared
+		source  string
+		asked   int
+		outcome reason.Outcome
+		reasons []reason.Reason
+	}{
+		{"cache first", func(*Account) {}, []byte("s"), []byte{2}, []byte{1}, "cache", 0, reason.Admitted, nil},
+		{"cache has none", none, []byte("s"), []byte{2}, []byte{2}, "pass", 1, reason.Admitted, nil},
+		{"cache has one of another model", other, []byte("s"), []byte{2}, []byte{2}, "pass", 1, reason.Admitted, nil},
+		{"neither", none, nil, nil, nil, "", 0, reason.Referred, []reason.Reason{reason.BiometricsUnavailable}},
+		{"it does not open", none, []byte("s"), nil, nil, "", 1, reason.Referred, []reason.Reason{reason.BiometricsUnavailable}},
+		{"unknown account", func(a *Account) { *a = Account{Issued: a.Issued} }, []byte("s"), []byte{2}, nil, "", 0, reason.Referred, []reason.Reason{reason.AccountUnknown}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			a := r.account["a1"]
+			c.change(&a)
+			r.account["a1"] = a
+			claim := r.claims["good"]
+			claim.Pass.Model, claim.Pass.Template = "m", c.sealed
+			r.claims["good"], r.own = claim, c.own
+			r.open(t)
+			r.give(Presence(0, On))
+			r.usable(2)
+			r.give(Symbol(0, r.m.session, r.now, []byte("good")))
+			if c.outcome == reason.Admitted {
+				r.want(t, Matching)
+				r.usable(2)
+			}
+			id := r.m.tx.id
+			r.flush(nil)
+			if c.outcome == reason.Admitted {
+				r.want(t, Granted)
+				r.give(PassageStarted(0, id), PassageCompleted(0, id))
+			}
+			r.wantEnd(t, c.outcome, c.reasons...)
+			if r.asked != c.asked {
+				t.Errorf("the pass's template was opened %d times, want %d", r.asked, c.asked)
+			}
+			for _, used := range r.used {
+				if !bytes.Equal(used, c.used) {
+					t.Errorf("compared with %v, want %v", used, c.used)
+				}
+			}
+			for _, e := range r.entries {
+				if e.Public.Reference != c.source {
+					t.Errorf("%s names the reference of %q, want %q", e.Kind, e.Public.Reference, c.source)
+				}
+			}
+		})
+	}
 }

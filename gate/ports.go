@@ -35,6 +35,15 @@ type Register interface {
 	Unsure(number string)
 }
 
+// References knows which face references can be compared here.
+type References interface {
+	// Fits reports whether those of a model can.
+	Fits(model string) bool
+	// Open gives the reference in a verified pass; nil where there is none that
+	// can be used. It is asked once in a transaction.
+	Open(p Pass) []byte
+}
+
 // Matcher compares the faces of one transaction with one reference.
 type Matcher interface {
 	// Match says what the faces so far give; final asks for the verdict on
@@ -127,6 +136,7 @@ type Public struct {
 	Threshold float64          `json:"threshold,omitempty"`
 	Frames    int              `json:"frames,omitempty"`
 	Model     string           `json:"model,omitempty"`
+	Reference string           `json:"reference,omitempty"` // whose the face was compared with: cache or pass
 	Liveness  string           `json:"liveness,omitempty"`
 	LiveBy    string           `json:"liveness_version,omitempty"`
 	Live      *bool            `json:"liveness_enforced,omitempty"`

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -31,6 +32,9 @@ type rig struct {
 	unsure  []string
 	catch   bool
 	match   Match
+	own     []byte   // what opens in a pass
+	asked   int      // how often
+	used    [][]byte // references given to Matcher
 
 	inbox   []Input // posted by the machine itself
 	entries []Entry
@@ -79,7 +83,7 @@ func newRig(t helper) *rig {
 	r.passes = map[string]PassState{"P1": {Stamped: r.wall.Add(-24 * time.Hour)}}
 	o := Options{
 		Policy: goodPolicy(), Times: DefaultTimes(), Mode: ModeNormal,
-		Passes: r, Accounts: r, Register: r, Matcher: r, Tracker: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
+		Passes: r, Accounts: r, Register: r, References: r, Matcher: r, Tracker: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
 		Mono: func() int64 { return r.now },
 		NewID: func() TxID {
 			r.ids++
@@ -110,7 +114,14 @@ func (r *rig) Moved(n string, d Direction, _ int64) {
 }
 func (r *rig) Unsure(n string) { r.unsure = append(r.unsure, n) }
 
-func (r *rig) Match(faces []Face, _ string, _ []byte, _ bool) Match {
+func (r *rig) Fits(model string) bool { return model == "m" }
+func (r *rig) Open(Pass) []byte {
+	r.asked++
+	return bytes.Clone(r.own)
+}
+
+func (r *rig) Match(faces []Face, _ string, reference []byte, _ bool) Match {
+	r.used = append(r.used, bytes.Clone(reference))
 	r.matched = slices.Clone(faces)
 	if len(faces) < 3 {
 		return Match{}

@@ -74,6 +74,10 @@ type Pass struct {
 	Directions   []Direction
 	ValidFrom    time.Time // first moment of validity
 	ValidTo      time.Time // first moment after it
+	// Model and Template are those of the face reference that the pass carries,
+	// still sealed; empty where it carries none.
+	Model    string
+	Template []byte
 }
 
 // Movement is the last use of a pass that this gate knows of.
@@ -119,7 +123,10 @@ type Account struct {
 	// representative or whom that one authorised uses.
 	IsOrganisation bool
 	Model          string // of Reference
-	Reference      []byte // face template, empty where none is enrolled
+	// Reference is the face template; empty where none is enrolled. In an
+	// Evidence the one of the pass stands here where the cache has none that
+	// can be compared.
+	Reference []byte
 	// Issued is when headquarters signed the newest statement that the cache
 	// is complete up to; zero where there is none.
 	Issued time.Time

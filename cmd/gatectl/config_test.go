@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,8 +54,15 @@ func TestConfigCheck(t *testing.T) {
 }
 
 func TestConfigCheckPrintsForPeopleOnStandardError(t *testing.T) {
-	got := gatectl(t, "config", "check", "../../configs/gate.yaml")
-	if got.status != exitNegative || got.out != "" || !strings.Contains(got.err, "gate.yaml:56:16: hq.fingerprint") {
+	const file = "../../configs/gate.yaml"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, _ := strings.Cut(string(text), "  fingerprint:")
+	want := fmt.Sprintf("gate.yaml:%d:16: hq.fingerprint", 1+strings.Count(before, "\n"))
+	got := gatectl(t, "config", "check", file)
+	if got.status != exitNegative || got.out != "" || !strings.Contains(got.err, want) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -48,7 +48,7 @@ func newIssuer(ctx context.Context, e env, f issueFlags) (*issuer, error) {
 		}
 	}
 	if f.templateKey != "" {
-		if is.templates, err = loadTemplateKeys(f.templateKey); err != nil {
+		if is.templates, err = pass.LoadTemplateKeys(f.templateKey); err != nil {
 			return nil, err
 		}
 	}
@@ -65,23 +65,6 @@ func newIssuer(ctx context.Context, e env, f issueFlags) (*issuer, error) {
 		fmt.Fprintf(e.Err, "gatectl pass issue: the signing key can be read by others on this machine: chmod 600 it\n")
 	}
 	return is, nil
-}
-
-// loadTemplateKeys reads a key file and refuses one that others can read: it
-// opens the faces of every pass sealed under it.
-func loadTemplateKeys(file string) (pass.TemplateKeys, error) {
-	if exposed(file) {
-		return pass.TemplateKeys{}, fmt.Errorf("template key %s: others on this machine can read it: chmod 600 it", file)
-	}
-	b, err := readFile(file, 64<<10)
-	if err != nil {
-		return pass.TemplateKeys{}, fmt.Errorf("template key: %w", err)
-	}
-	ks, err := pass.ParseTemplateKeys(b)
-	if err != nil {
-		return ks, fmt.Errorf("template key %s: %w", file, err)
-	}
-	return ks, nil
 }
 
 // exposed says whether others than the owner may read the file.

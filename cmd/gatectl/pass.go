@@ -104,7 +104,7 @@ func passVerify(_ context.Context, e env, args []string) int {
 	}
 	where.at = at
 	if *keyFile != "" {
-		if where.templates, err = loadTemplateKeys(*keyFile); err != nil {
+		if where.templates, err = pass.LoadTemplateKeys(*keyFile); err != nil {
 			return unable(e, words, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"bordergate/cmd/gatesim/enrol"
 	"bordergate/cmd/gatesim/issue"
 	"bordergate/cmd/gatesim/play"
+	"bordergate/cmd/gatesim/scanner"
 	"bordergate/cmd/gatesim/scenario"
 	"bordergate/cmd/gatesim/scene"
 	"bordergate/cmd/gatesim/station"
@@ -34,9 +35,25 @@ type role struct {
 func (r role) enrolled() bool { return r.Case != scenario.UnknownAccount }
 
 func (r role) entry() station.Account {
-	return station.Account{
+	a := station.Account{
 		ID: r.account, Level: 2, Kind: "citizen", Model: r.holder.Model, Reference: r.holder.Reference, Organisation: r.organisation,
 	}
+	if r.Case == scenario.PassTemplate {
+		a.Model, a.Reference = "", nil
+	}
+	return a
+}
+
+// order is his pass. The one for the scanner is a text; a template stands in it
+// only where headquarters has none.
+func (r role) order() issue.Order {
+	o := issue.Order{
+		Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing, Organisation: r.organisation, Text: r.Reader != "",
+	}
+	if r.Case == scenario.PassTemplate {
+		o.Model, o.Reference = r.holder.Model, r.holder.Reference
+	}
+	return o
 }
 
 // organisation is the one that travellers act for.
@@ -131,7 +148,7 @@ func another(p enrol.Enrolled, list []enrol.Enrolled, order []int, i int) enrol.
 
 // draw says which clips he needs.
 func (r *role) draw(office *issue.Office, t scenario.Timing) error {
-	payload, err := office.Make(issue.Order{Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing, Organisation: r.organisation})
+	payload, err := office.Make(r.order())
 	if err != nil {
 		return err
 	}
@@ -165,6 +182,12 @@ func (r role) actor(store *clips.Store) (play.Actor, error) {
 	}
 	if a.Pass, err = store.Load(r.jobs[1]); err != nil {
 		return a, err
+	}
+	if r.Reader != "" {
+		a.Code = &scanner.Code{AIM: "]Q1", Payload: r.jobs[1].Pass.Payload}
+		if r.Reader == scenario.AtScannerCut {
+			a.Code.Cut = len(a.Code.Payload) / 2
+		}
 	}
 	rnd := rand.New(rand.NewPCG(r.Seed, 0xdec1))
 	switch r.Moment {

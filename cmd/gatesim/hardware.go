@@ -9,16 +9,19 @@ import (
 
 	"bordergate/cmd/gatesim/board"
 	"bordergate/cmd/gatesim/camera"
+	"bordergate/cmd/gatesim/scanner"
 	"bordergate/cmd/gatesim/scene"
 )
 
-// hardware is the simulated gate: its board and its cameras.
+// hardware is the simulated gate: its board, its cameras and its scanner.
 type hardware struct {
 	board    *board.Board
 	face     *camera.Camera
 	document *camera.Camera
+	scanner  *scanner.Scanner
 	unlocks  chan int64
 	port     string
+	scanPort string
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -26,7 +29,7 @@ type hardware struct {
 
 // newHardware powers the gate's hardware up in folder dir.
 func newHardware(dir string, face, document []scene.Frame) (*hardware, error) {
-	h := &hardware{unlocks: make(chan int64, 64), port: filepath.Join(dir, "barrier")}
+	h := &hardware{unlocks: make(chan int64, 64), port: filepath.Join(dir, "barrier"), scanPort: filepath.Join(dir, "scanner")}
 	o := board.DefaultOptions()
 	o.Link, o.Log = h.port, filepath.Join(dir, "board.log")
 	o.OnUnlock = func(at int64, _ int) {
@@ -43,6 +46,11 @@ func newHardware(dir string, face, document []scene.Frame) (*hardware, error) {
 	if err == nil {
 		h.document, err = camera.Listen("document", document)
 	}
+	if err == nil {
+		so := scanner.DefaultOptions()
+		so.Link = h.scanPort
+		h.scanner, err = scanner.New(so)
+	}
 	if err != nil {
 		return nil, errors.Join(err, h.board.Close())
 	}
@@ -58,4 +66,5 @@ func (h *hardware) close() {
 	h.stop()
 	h.workers.Wait()
 	_ = h.board.Close() // the log is only read after this
+	_ = h.scanner.Close()
 }

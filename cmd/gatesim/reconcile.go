@@ -8,6 +8,7 @@ import (
 
 	"bordergate/cmd/gatesim/board"
 	"bordergate/cmd/gatesim/report"
+	"bordergate/cmd/gatesim/scenario"
 	"bordergate/gate"
 	"bordergate/gate/reason"
 	"bordergate/sync/journal"
@@ -76,6 +77,7 @@ type public struct {
 	Reasons []string           `json:"reasons"`
 	Notices []string           `json:"notices"`
 	Score   float64            `json:"score"`
+	Ref     string             `json:"reference"`
 	Steps   map[string]float64 `json:"steps_us"`
 
 	Threshold float64 `json:"threshold"`
@@ -138,6 +140,14 @@ func unfinished(own []journal.Line) int {
 	return n
 }
 
+// referenceOf is where the reference of a traveller is.
+func referenceOf(t report.Traveller) string {
+	if t.Case == scenario.PassTemplate {
+		return "pass"
+	}
+	return "cache"
+}
+
 // contradictions holds each traveller's outcome as it was seen against the
 // one record of it at headquarters, and takes the score over.
 func contradictions(r *report.Report, there []journal.Line) {
@@ -160,6 +170,11 @@ func contradictions(r *report.Report, there []journal.Line) {
 			t.Faults = append(t.Faults, fmt.Sprintf("headquarters has %d records of his outcome, or another outcome", len(recs)))
 			continue
 		}
-		t.Score = recs[0].Score
+		t.Score, t.Reference = recs[0].Score, recs[0].Ref
+		if want := referenceOf(*t); t.Reference != want && t.Reference != "" || t.Outcome == reason.Admitted.String() && t.Reference == "" {
+			r.Records.Unmatched++
+			t.AsExpected = false
+			t.Faults = append(t.Faults, fmt.Sprintf("he was compared with the reference of %q, expected %q", t.Reference, want))
+		}
 	}
 }

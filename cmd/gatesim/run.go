@@ -212,7 +212,7 @@ func pause(ctx context.Context, d time.Duration) error {
 func (x *production) line(v role, res play.Result) report.Traveller {
 	t := report.Traveller{
 		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, Notices: res.Event.Notices, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
-		Faults: res.Faults, Unlocks: len(res.Unlocks), Fumble: fumbleWord(v.Traveller), Moment: v.Moment,
+		Faults: res.Faults, Unlocks: len(res.Unlocks), Fumble: fumbleWord(v.Traveller), Moment: v.Moment, Reader: v.Reader,
 		Holder: v.holder.ID, Face: v.face.ID, FacesSource: v.face.Source, Recapture: v.face.Recapture(),
 	}
 	for _, word := range res.Event.Reasons {

@@ -161,8 +161,8 @@ func (x *production) open(ctx context.Context, p progress) error {
 	}
 	x.station, err = station.New(ctx, station.Options{
 		Out: x.o.out, Bin: x.o.bin, Models: x.o.models, Manifest: x.o.manifest,
-		Face: x.hw.face.URL(), Document: x.hw.document.URL(), Port: x.hw.port,
-		Policy: x.scenario.Policy, Trust: x.office.Trust,
+		Face: x.hw.face.URL(), Document: x.hw.document.URL(), Port: x.hw.port, Scanner: x.hw.scanPort,
+		Policy: x.scenario.Policy, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
 	})
 	if err != nil {
 		return err
@@ -212,7 +212,7 @@ func (x *production) close() {
 
 func (x *production) stage() play.Stage {
 	return play.Stage{
-		Board: x.hw.board, Unlocks: x.hw.unlocks, Events: x.station.Events(), Face: x.hw.face, Document: x.hw.document,
+		Board: x.hw.board, Unlocks: x.hw.unlocks, Events: x.station.Events(), Face: x.hw.face, Document: x.hw.document, Scanner: x.hw.scanner,
 		Timing: x.scenario.Timing, Now: camera.Now,
 	}
 }

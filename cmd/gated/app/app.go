@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"bordergate/barcode/pass"
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/sync/accounts"
@@ -30,19 +31,20 @@ type App struct {
 	server  *server
 	control *control
 
-	boot     [16]byte
-	identity *vault.Identity
-	journal  *journal.Journal
-	vault    *vault.Vault
-	replica  *accounts.Replica
-	recorder *recorder
-	register *register
-	hq       *hqLink
-	barrier  *barrier
-	eyes     eyes
-	scanner  *passScanner // nil where the gate has none
-	matcher  matcher
-	lane     *gate.Lane
+	boot      [16]byte
+	identity  *vault.Identity
+	journal   *journal.Journal
+	vault     *vault.Vault
+	replica   *accounts.Replica
+	recorder  *recorder
+	register  *register
+	hq        *hqLink
+	barrier   *barrier
+	eyes      eyes
+	scanner   *passScanner // nil where the gate has none
+	matcher   matcher
+	templates pass.TemplateKeys
+	lane      *gate.Lane
 
 	services []service
 	closers  []closer
@@ -76,6 +78,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a.open("models", a.openEyes)
 	a.open("turnstile", a.openTurnstile)
 	a.open("scanner", a.openScanner)
+	a.open("template_keys", a.openTemplateKeys)
 	a.open("trust", a.openLane)
 	return a.finish()
 }

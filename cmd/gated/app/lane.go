@@ -183,7 +183,8 @@ func (a *App) openLane() error {
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
 		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.limits.Reject),
-		Recorder: a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
+		References: references{a.templates, a.matcher.model, a.log.With("part", "passes")},
+		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
 		Mono: monoNow, Beat: a.beat(),
 	})
 	return err

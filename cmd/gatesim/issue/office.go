@@ -32,6 +32,7 @@ type Office struct {
 	base    time.Time // the day all passes are dated by
 	trusted authority
 	foreign authority
+	key     pass.TemplateKey // seals templates
 }
 
 type authority struct {
@@ -53,6 +54,9 @@ func Open(dir string, now time.Time) (*Office, error) {
 			}
 		}
 		*a.to = kept
+	}
+	if err := o.openTemplateKey(); err != nil {
+		return nil, err
 	}
 	o.base = o.trusted.signer.NotBefore.Add(400 * day).UTC().Truncate(day)
 	return o, nil
@@ -155,6 +159,11 @@ type Order struct {
 	Account      string
 	Crossing     string
 	Organisation string // for whom the holder acts, or empty
+	// Model and Reference are of the template that the pass carries; empty
+	// where it carries none.
+	Model     string
+	Reference []byte
+	Text      bool // as IDB text, for scanners
 }
 
 // Make gives the pass's bytes, those of an earlier run where there are any.
@@ -163,7 +172,7 @@ func (o *Office) Make(order Order) ([]byte, error) {
 	if order.Kind == Foreign {
 		by = o.foreign
 	}
-	sum := sha256.Sum256(fmt.Append(by.signer.Raw, order))
+	sum := sha256.Sum256(fmt.Append(by.signer.Raw, order, o.key.ID()))
 	path := filepath.Join(o.dir, "passes", hex.EncodeToString(sum[:12])+".vds")
 	if b, err := os.ReadFile(path); err == nil {
 		if _, err := seal.Parse(b); err == nil {
@@ -210,6 +219,12 @@ func (o *Office) sign(by authority, order Order) ([]byte, error) {
 	case Permit:
 		p.Type = pass.TypePortPermit
 	}
+	if len(order.Reference) > 0 {
+		p.Model = order.Model
+		if err := o.key.Seal(&p, order.Reference); err != nil {
+			return nil, err
+		}
+	}
 	features, err := p.Features()
 	if err != nil {
 		return nil, err
@@ -217,6 +232,10 @@ func (o *Office) sign(by authority, order Order) ([]byte, error) {
 	h, err := seal.NewHeader(by.signer, countryMRZ, issued, issued)
 	if err != nil {
 		return nil, err
+	}
+	if order.Text {
+		text, err := seal.SignText(pass.Header(h), features, by.key, by.signer, seal.TextOptions{})
+		return []byte(text), err
 	}
 	raw, err := seal.Sign(pass.Header(h), features, by.key)
 	if err != nil || order.Kind != Forged {

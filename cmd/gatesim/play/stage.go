@@ -6,6 +6,7 @@ import (
 
 	"bordergate/cmd/gatesim/camera"
 	"bordergate/cmd/gatesim/clips"
+	"bordergate/cmd/gatesim/scanner"
 	"bordergate/cmd/gatesim/scenario"
 	"bordergate/cmd/gatesim/station"
 )
@@ -27,6 +28,12 @@ type Contacts interface {
 // Screen is what a camera shows.
 type Screen interface{ Show(p *camera.Program) }
 
+// Scanner is the serial scanner, to which a pass can be held.
+type Scanner interface {
+	Present(c scanner.Code)
+	Remove()
+}
+
 // Stage is where travellers walk.
 type Stage struct {
 	Board    Contacts
@@ -34,6 +41,7 @@ type Stage struct {
 	Events   <-chan station.Event
 	Face     Screen
 	Document Screen
+	Scanner  Scanner
 	Timing   scenario.Timing
 	Now      func() int64 // CLOCK_MONOTONIC ns
 }
@@ -47,6 +55,8 @@ type Actor struct {
 	Holds bool
 	// Empty says that he shows no document at all.
 	Empty bool
+	// Code is his pass for the scanner; he shows none to the camera then.
+	Code *scanner.Code
 	// Decide has headquarters suspend his account, or revoke his pass, while he
 	// is under way.
 	Decide func(ctx context.Context) error
@@ -95,6 +105,7 @@ const (
 func (s Stage) Clear() {
 	s.Face.Show(nil)
 	s.Document.Show(nil)
+	s.Scanner.Remove()
 	s.Board.SetInput(inObstruction, false)
 	s.Board.SetInput(inPresence, false)
 	s.Board.SetInput(inPassExit, false)

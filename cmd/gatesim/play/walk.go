@@ -52,7 +52,11 @@ func (s Stage) Walk(ctx context.Context, a Actor) (Result, error) {
 	w.deciders.Wait()
 	w.Face.Show(nil)
 	w.Document.Show(nil)
-	w.res.Face, w.res.Pass = w.face.Seen(), w.pass.Seen()
+	w.Scanner.Remove()
+	w.res.Face = w.face.Seen()
+	if w.a.Code == nil {
+		w.res.Pass = w.pass.Seen()
+	}
 	return w.res, err
 }
 
@@ -82,7 +86,11 @@ func (w *walk) arrive(ctx context.Context) {
 		w.pass.End(shown + int64(len(w.a.Pass.Intro))*int64(camera.Period) + int64(t.PassHeld))
 	}
 	w.Face.Show(w.face)
-	if !w.a.Empty {
+	switch {
+	case w.a.Empty:
+	case w.a.Code != nil:
+		w.plan(shown, w.scan)
+	default:
 		w.Document.Show(w.pass)
 	}
 	w.Board.SetInput(inPresence, true)
@@ -93,6 +101,14 @@ func (w *walk) arrive(ctx context.Context) {
 	if w.a.Moment == scenario.BeforeGrant {
 		w.plan(now+int64(w.a.DecideAfter), func(int64) { w.decide(ctx) })
 	}
+}
+
+// scan is him holding his pass to the scanner, until it is answered or he
+// walks.
+func (w *walk) scan(int64) {
+	w.Scanner.Present(*w.a.Code)
+	at := w.Now()
+	w.res.Pass = camera.Seen{InView: at, Usable: at}
 }
 
 func (w *walk) decide(ctx context.Context) {
@@ -188,6 +204,7 @@ func (w *walk) start(at int64) {
 		return
 	}
 	w.drop() // he is patient no longer
+	w.Scanner.Remove()
 	w.walking = true
 	w.face.End(at)
 	w.Board.SetInput(inObstruction, true)
@@ -240,6 +257,7 @@ func (w *walk) leave(at int64, after time.Duration) {
 	w.plan(at+int64(after), func(at int64) {
 		w.face.End(at)
 		w.pass.End(at)
+		w.Scanner.Remove()
 		w.Board.SetInput(inPresence, false)
 		w.Board.SetInput(inDoorClosed, true)
 		w.gone, w.res.Left = true, at

@@ -13,6 +13,7 @@ import (
 
 	"bordergate/cmd/gatesim/camera"
 	"bordergate/cmd/gatesim/clips"
+	"bordergate/cmd/gatesim/scanner"
 	"bordergate/cmd/gatesim/scenario"
 	"bordergate/cmd/gatesim/scene"
 	"bordergate/cmd/gatesim/station"
@@ -43,13 +44,17 @@ func (r *rig) note(format string, a ...any) {
 func (r *rig) SetInput(ch int, on bool)      { r.note("in%d %v", ch, on) }
 func (r *rig) Pulse(ch int, d time.Duration) { r.note("pulse%d %d", ch, d.Milliseconds()) }
 
+// Present and Remove are the scanner's.
+func (r *rig) Present(c scanner.Code) { r.note("present %s", c.Payload) }
+func (r *rig) Remove()                {}
+
 type blind struct{}
 
 func (blind) Show(*camera.Program) {}
 
 func (r *rig) stage() Stage {
 	return Stage{
-		Board: r, Unlocks: r.unlocks, Events: r.events, Face: blind{}, Document: blind{}, Timing: scenario.DefaultTiming(), Now: now,
+		Board: r, Unlocks: r.unlocks, Events: r.events, Face: blind{}, Document: blind{}, Scanner: r, Timing: scenario.DefaultTiming(), Now: now,
 	}
 }
 
@@ -87,6 +92,24 @@ func TestAdmittedTravellerKeepsTheDefaultTimes(t *testing.T) {
 		}
 		if res.Event.Outcome != "admitted" || (res.Ready-res.Cleared)/1e6 != 40 || res.Grant() == 0 {
 			t.Errorf("result %+v", res)
+		}
+	})
+}
+
+func TestPassIsHeldToTheScanner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.after(1300*time.Millisecond, func() { r.unlocks <- now() })
+		r.after(4320*time.Millisecond, func() { r.says(station.Event{Kind: "transaction", Tx: "a", Outcome: "admitted"}) })
+		r.after(4380*time.Millisecond, func() { r.says(station.Event{Kind: "lane", State: "ready"}) })
+		a := actor(scenario.Genuine)
+		a.Code = &scanner.Code{Payload: []byte("PASS")}
+		res, err := r.stage().Walk(t.Context(), a)
+		if err != nil || len(res.Faults) > 0 {
+			t.Fatalf("faults %q (%v)", res.Faults, err)
+		}
+		if !slices.Contains(r.log, "1000 present PASS") || res.Pass.Usable-res.Arrived != int64(time.Second) {
+			t.Errorf("did %q; pass in view %d ms after his arrival", r.log, (res.Pass.Usable-res.Arrived)/1e6)
 		}
 	})
 }

@@ -33,11 +33,13 @@ type Traveller struct {
 	Tx          string   `json:"tx"`
 	Fumble      string   `json:"fumble,omitempty"`
 	Moment      string   `json:"moment,omitempty"`
-	Holder      string   `json:"holder"` // whose pass
-	Face        string   `json:"face"`   // who was filmed
+	Reader      string   `json:"reader,omitempty"` // where he showed his pass; empty for the document camera
+	Holder      string   `json:"holder"`           // whose pass
+	Face        string   `json:"face"`             // who was filmed
 	FacesSource string   `json:"faces_source"`
 	Recapture   bool     `json:"recapture"` // the enrolled photograph itself was filmed
 	Score       float64  `json:"score,omitempty"`
+	Reference   string   `json:"reference,omitempty"` // whose he was compared with, by his record: cache or pass
 }
 
 // Spread is the distribution of a time in milliseconds. With fewer than 300

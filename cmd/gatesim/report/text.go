@@ -34,6 +34,9 @@ func Line(w io.Writer, t Traveller) {
 		}
 	}
 	state := "ok"
+	if t.Reader != "" {
+		state += " (" + t.Reader + ")"
+	}
 	if !t.AsExpected {
 		state = "NOT AS EXPECTED: " + strings.Join(t.Faults, "; ")
 	}

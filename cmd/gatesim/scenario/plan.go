@@ -16,6 +16,7 @@ type Traveller struct {
 	LooksAway bool
 	Moment    string
 	Restart   bool // of the gate's daemon, before he comes
+	Reader    string
 }
 
 // Offline reports whether headquarters is away while he passes.
@@ -34,7 +35,7 @@ func (s *Scenario) Plan(n int, seed uint64) []Traveller {
 	for _, st := range steps {
 		for i := range st.Count {
 			out = append(out, Traveller{
-				N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment, Restart: st.Restart && i == 0,
+				N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader,
 			})
 		}
 	}
@@ -75,7 +76,7 @@ func (s *Scenario) fumble(list []Traveller, r *rand.Rand) {
 	}
 	for first := 0; first < len(list); first += s.Fumbles {
 		i := first + r.IntN(s.Fumbles)
-		if i >= len(list) || list[i].Case != Genuine && list[i].Case != GenuineOffline && list[i].Case != Restored {
+		if i >= len(list) || list[i].Reader != "" || list[i].Case != Genuine && list[i].Case != GenuineOffline && list[i].Case != Restored {
 			continue
 		}
 		switch r.IntN(4) {

@@ -35,9 +35,10 @@ const (
 	StampDue        = "stamp_due"
 	StampSoon       = "stamp_soon"
 	NoPass          = "no_pass"
-	Passback        = "passback"     // the pass of the last one admitted, and he himself, once more
-	PortPermit      = "port_permit"  // a good one
-	Organisation    = "organisation" // a person who acts for one
+	Passback        = "passback"      // the pass of the last one admitted, and he himself, once more
+	PortPermit      = "port_permit"   // a good one
+	Organisation    = "organisation"  // a person who acts for one
+	PassTemplate    = "pass_template" // his reference is in the pass alone
 )
 
 // Cases lists every case that can be played.
@@ -45,7 +46,7 @@ func Cases() []string {
 	return []string{
 		Genuine, GenuineOffline, Impostor, ForgedSeal, UnknownSigner, ExpiredPass,
 		Suspended, SuspendedMidway, Restored, UnknownAccount, Unreadable, NoShow,
-		WrongCrossing, WrongDirection, RevokedPass, StampDue, StampSoon, NoPass, Passback, PortPermit, Organisation,
+		WrongCrossing, WrongDirection, RevokedPass, StampDue, StampSoon, NoPass, Passback, PortPermit, Organisation, PassTemplate,
 	}
 }
 
@@ -53,6 +54,12 @@ func Cases() []string {
 const (
 	BeforeGrant = "before_grant" // while he stands there, before the gate can know all
 	AfterGrant  = "after_grant"  // after the gate was released and before he walks
+)
+
+// Where a pass is shown but at the document camera.
+const (
+	AtScanner    = "scanner"
+	AtScannerCut = "scanner_cut" // the first transmission breaks off
 )
 
 // ErrScenario is returned for a scenario that cannot be played.
@@ -75,6 +82,9 @@ type Step struct {
 	// Restart has the gate's daemon killed and started again before the first
 	// of them.
 	Restart bool `yaml:"restart"`
+	// Reader is where they show their passes: the document camera where it is
+	// empty, scanner, or scanner_cut, whose first transmission breaks off.
+	Reader string `yaml:"reader"`
 }
 
 // Timing is how a traveller moves; times count from when he reaches the gate
@@ -182,6 +192,9 @@ func (s *Scenario) validate() error {
 		}
 		if !momentFits(st) {
 			bad("step %s: moment is %q", st.Case, st.Moment)
+		}
+		if !slices.Contains([]string{"", AtScanner, AtScannerCut}, st.Reader) || st.Reader != "" && (st.Case == Unreadable || st.Case == NoPass) {
+			bad("step %s: reader is %q", st.Case, st.Reader)
 		}
 		total += st.Count
 	}

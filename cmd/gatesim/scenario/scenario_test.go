@@ -68,6 +68,7 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown reason", "face_mismatch", "face_wrong", "face_wrong"},
 		{"moment missing", ", moment: after_grant", "", "moment"},
 		{"moment of another", "{case: impostor, count: 1}", "{case: impostor, count: 1, moment: after_grant}", "moment"},
+		{"reader", "{case: genuine, count: 3}", "{case: genuine, count: 3, reader: keyboard}", "keyboard"},
 		{"version", "version: 1", "version: 9", "version"},
 		{"times", "fumbles: 2", "timing: {face_usable: 100ms}", "times"},
 	} {

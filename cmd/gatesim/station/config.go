@@ -29,8 +29,11 @@ type Options struct {
 	Face     string // URL of the face camera
 	Document string // URL of the document camera
 	Port     string // path of the turnstile's serial line
+	Scanner  string // path of the scanner's serial line
 	Policy   scenario.Policy
 	Trust    func(dir string) error // fills the gate's trust folder
+	// TemplateKeys is the file of the keys that open templates in passes.
+	TemplateKeys string
 }
 
 func (o Options) path(name string) string { return filepath.Join(o.Out, name) }
@@ -66,7 +69,8 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 		Face:     configs.Camera{Source: o.Face, Width: 1280, Height: 720, FPS: 25, Threads: 1},
 	}
 	g.Turnstile.Port = o.Port
-	g.Trust.Dir = o.path("trust")
+	g.Scanner.Dialect, g.Scanner.Port = "honeywell", o.Scanner
+	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
 	g.HQ = configs.Link{Broker: "tcp://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}
 	g.Policy.CaptureTimeout, g.Policy.FaceTimeout, g.Policy.ReferralHold = o.Policy.CaptureTimeout, o.Policy.FaceTimeout, o.Policy.ReferralHold
 	return g
