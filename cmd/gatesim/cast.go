@@ -29,6 +29,7 @@ type role struct {
 	// organisation is for whom he acts, or empty.
 	organisation string
 	jobs         [2]clips.Job // face, pass
+	text         []byte       // his pass as the scanner delivers it; nil where he shows it to the camera
 }
 
 // enrolled reports whether headquarters knows his account.
@@ -44,11 +45,10 @@ func (r role) entry() station.Account {
 	return a
 }
 
-// order is his pass. The one for the scanner is a text; a template stands in it
-// only where headquarters has none.
+// order is his pass. A template stands in it only where headquarters has none.
 func (r role) order() issue.Order {
 	o := issue.Order{
-		Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing, Organisation: r.organisation, Text: r.Reader != "",
+		Kind: r.pass, Number: r.number, Account: r.account, Crossing: station.Crossing, Organisation: r.organisation,
 	}
 	if r.Case == scenario.PassTemplate {
 		o.Model, o.Reference = r.holder.Model, r.holder.Reference
@@ -152,6 +152,13 @@ func (r *role) draw(office *issue.Office, t scenario.Timing) error {
 	if err != nil {
 		return err
 	}
+	if r.Reader != "" {
+		o := r.order()
+		o.Text = true
+		if r.text, err = office.Make(o); err != nil {
+			return err
+		}
+	}
 	fo := scene.FaceOptions{
 		Seed: r.Seed, Enter: play.Frames(t.FaceUsable - t.FaceFrom), Look: lookFrames, Turn: r.face.Turn(),
 	}
@@ -183,8 +190,8 @@ func (r role) actor(store *clips.Store) (play.Actor, error) {
 	if a.Pass, err = store.Load(r.jobs[1]); err != nil {
 		return a, err
 	}
-	if r.Reader != "" {
-		a.Code = &scanner.Code{AIM: "]Q1", Payload: r.jobs[1].Pass.Payload}
+	if r.text != nil {
+		a.Code = &scanner.Code{AIM: "]Q1", Payload: r.text}
 		if r.Reader == scenario.AtScannerCut {
 			a.Code.Cut = len(a.Code.Payload) / 2
 		}
