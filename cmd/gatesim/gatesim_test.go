@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"bordergate/barcode/pass"
+	"bordergate/barcode/seal"
 	"bordergate/cmd/gatesim/board"
 	"bordergate/cmd/gatesim/camera"
 	"bordergate/cmd/gatesim/enrol"
@@ -94,7 +97,7 @@ func TestUnfinished(t *testing.T) {
 }
 
 func TestContradictions(t *testing.T) {
-	there := []journal.Line{record(1, "outcome", "x", `{"outcome":"refused","reasons":["face_mismatch"],"score":0.1}`)}
+	there := []journal.Line{record(1, "outcome", "x", `{"outcome":"refused","reasons":["face_mismatch"],"score":0.1,"reference":"cache"}`)}
 	for _, v := range []struct {
 		name string
 		edit func(*report.Traveller)
@@ -106,6 +109,7 @@ func TestContradictions(t *testing.T) {
 		{"another notice", func(t *report.Traveller) { t.Notices = []string{"stamp_soon"} }, 1},
 		{"no record", func(t *report.Traveller) { t.Tx = "z" }, 1},
 		{"no transaction seen", func(t *report.Traveller) { t.Tx = "" }, 1},
+		{"another reference", func(t *report.Traveller) { t.Case = scenario.PassTemplate }, 1},
 	} {
 		tr := report.Traveller{Tx: "x", Outcome: "refused", Reasons: []reason.Reason{reason.FaceMismatch}, AsExpected: true}
 		v.edit(&tr)
@@ -170,7 +174,7 @@ func TestCrashReport(t *testing.T) {
 
 func persons(n int) (out []enrol.Enrolled) {
 	for i := range n {
-		out = append(out, enrol.Enrolled{Person: people.Person{ID: string(rune('a' + i)), Source: people.Demonstration}})
+		out = append(out, enrol.Enrolled{Person: people.Person{ID: string(rune('a' + i)), Source: people.Demonstration}, Model: "m@1", Reference: bytes.Repeat([]byte{1}, pass.TemplateSize)})
 	}
 	return out
 }
@@ -235,6 +239,26 @@ func TestCastOfPasses(t *testing.T) {
 		days := int(now.Sub(r.stamp(now).At).Hours() / 24)
 		if due, soon := days > 10, days > 8 && days <= 10; due != (r.Case == scenario.StampDue) || soon != (r.Case == scenario.StampSoon) {
 			t.Errorf("traveller %d is %s, stamped %d days ago", r.N, r.Case, days)
+		}
+		if alone := len(r.entry().Reference) == 0; alone != (r.Case == scenario.PassTemplate) {
+			t.Errorf("traveller %d is %s, his reference in the pass alone: %v", r.N, r.Case, alone)
+		}
+		if (r.text != nil) != (r.Reader != "") {
+			t.Errorf("traveller %d at %q has a text of %d bytes", r.N, r.Reader, len(r.text))
+		}
+		forms := [][]byte{r.jobs[1].Pass.Payload}
+		if r.text != nil {
+			forms = append(forms, r.text)
+		}
+		for _, form := range forms {
+			s, err := seal.Parse(form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := pass.FromSeal(s)
+			if err != nil || p.Number != r.number || (len(p.SealedTemplate) > 0) != (r.Case == scenario.PassTemplate) {
+				t.Errorf("traveller %d is %s with pass %s and %d bytes of template (%v)", r.N, r.Case, p.Number, len(p.SealedTemplate), err)
+			}
 		}
 		if r.Expect.Outcome == reason.Admitted {
 			owner = r

@@ -8,6 +8,7 @@ import (
 
 	"bordergate/barcode/pass"
 	"bordergate/barcode/seal"
+	"bordergate/barcode/symbol"
 )
 
 func office(t *testing.T, dir string, now time.Time) *Office {
@@ -88,5 +89,41 @@ func TestOfficeIsKeptForAWhile(t *testing.T) {
 	}
 	if bytes.Equal(first, issued(now.Add(100*day))) {
 		t.Error("an old office is still used")
+	}
+}
+
+// TestTemplatesOpenWithTheOfficesKeys in both forms of a pass, also after the
+// office was opened again.
+func TestTemplatesOpenWithTheOfficesKeys(t *testing.T) {
+	dir, now := t.TempDir(), time.Now()
+	want := bytes.Repeat([]byte{7}, pass.TemplateSize)
+	order := Order{Kind: Good, Number: "X1", Account: "A1", Crossing: "HNG1", Model: "faceres@0123", Reference: want}
+	for _, text := range []bool{false, true} {
+		order.Text = text
+		o := office(t, dir, now)
+		raw, err := o.Make(order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ks, err := pass.LoadTemplateKeys(o.TemplateKeys())
+		if err != nil || ks.Len() != 2 {
+			t.Fatalf("%d keys: %v", ks.Len(), err)
+		}
+		s, err := seal.Parse(raw)
+		if err != nil || (s.Format == seal.FormatVDS) == text {
+			t.Fatalf("format %v (%v)", s.Format, err)
+		}
+		p, err := pass.FromSeal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ks.Open(p); err != nil || !bytes.Equal(got, want) || p.Model != order.Model {
+			t.Errorf("text %v: template does not open: %v", text, err)
+		}
+		if !text {
+			if _, err := symbol.EncodeQR(raw, 1); err != nil {
+				t.Errorf("it fits no label: %v", err)
+			}
+		}
 	}
 }
