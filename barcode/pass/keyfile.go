@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// ErrTemplateKeyExposed: others on the machine can read the key file, and with
-// it the faces in every pass sealed under its keys.
+// ErrTemplateKeyExposed is returned for a key file that others on the machine
+// can read, and with it the faces in every pass sealed under its keys.
 var ErrTemplateKeyExposed = errors.New("others on this machine can read the template keys")
 
 // maxKeyFile bounds a key file, bytes.
