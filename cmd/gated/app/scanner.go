@@ -43,9 +43,19 @@ func (s senses) Watch(session uint32) {
 	}
 }
 
+// Hold implements gate.Eyes.
+func (s senses) Hold() {
+	s.eyes.Hold()
+	s.dark()
+}
+
 // Stop implements gate.Eyes.
 func (s senses) Stop() {
 	s.eyes.Stop()
+	s.dark()
+}
+
+func (s senses) dark() {
 	if s.scanner != nil {
 		s.scanner.dev.Stop()
 	}

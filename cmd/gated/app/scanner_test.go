@@ -106,7 +106,7 @@ func newScanRig(t *testing.T, s sealed, conf configs.Scanner, o simulated.Option
 	times.SelfTest, times.Reading = 50*time.Millisecond, reading
 	r.lane, err = gate.NewLane(gate.Options{
 		Policy: gate.Policy{Crossing: "HNG1", Direction: gate.DirExit, PassTypes: passRules(), CacheMaxAge: time.Hour},
-		Times:  times, Passes: r, Accounts: r, Register: r, References: references{}, Matcher: r, Recorder: r, Turnstile: r,
+		Times:  times, Passes: r, Accounts: r, Register: r, References: references{}, Matcher: r, Tracker: newFollower(0.3), Recorder: r, Turnstile: r,
 		Eyes: senses{nil, r.reader}, Screen: r, Clock: r, Mono: monoNow,
 	})
 	if err != nil {
