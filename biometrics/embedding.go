@@ -6,19 +6,22 @@ import (
 	"math"
 )
 
-// Dim is the number of values in a raw embedding.
-const Dim = 512
+// Bounds of a recogniser's raw embedding, and of a reference, in values.
+const (
+	MinValues = 16
+	MaxValues = 1024
+)
 
 // ErrEmbedding is returned for an embedding that cannot be compared: wrong length, not finite, or without length.
 var ErrEmbedding = errors.New("biometrics: embedding is not usable")
 
-// Embedding is the recogniser's raw output, Dim values, not normalised. Its L2 norm is a quality score.
+// Embedding is a recogniser's raw output, not normalised. With some recognisers its L2 norm is a quality score.
 type Embedding []float32
 
 // Check tells whether the embedding can be compared.
 func (e Embedding) Check() error {
-	if len(e) != Dim {
-		return fmt.Errorf("%w: %d values, want %d", ErrEmbedding, len(e), Dim)
+	if len(e) < MinValues || len(e) > MaxValues {
+		return fmt.Errorf("%w: %d values, want %d to %d", ErrEmbedding, len(e), MinValues, MaxValues)
 	}
 	n := e.Norm()
 	if math.IsNaN(n) || math.IsInf(n, 0) || n < 1e-6 {
@@ -27,7 +30,7 @@ func (e Embedding) Check() error {
 	return nil
 }
 
-// Norm returns the L2 norm. About 3.8 is a good frontal face, below 3.0 a face that is often not recognised.
+// Norm returns the L2 norm. Of the shipped recogniser about 3.8 is a good frontal face, below 3.0 one that is often not recognised.
 func (e Embedding) Norm() float64 {
 	var s float64
 	for _, v := range e {
@@ -40,6 +43,9 @@ func (e Embedding) Norm() float64 {
 func Cosine(a, b Embedding) (float64, error) {
 	if err := errors.Join(a.Check(), b.Check()); err != nil {
 		return 0, err
+	}
+	if len(a) != len(b) {
+		return 0, fmt.Errorf("%w: %d values beside %d", ErrEmbedding, len(a), len(b))
 	}
 	var s float64
 	for i, v := range a {

@@ -7,15 +7,8 @@ import (
 	"slices"
 )
 
-const (
-	// MaxFrames is how many frames a fused probe holds; a better frame replaces the worst.
-	MaxFrames = 5
-	// MinNorm is the shortest raw vector that takes part. Below it one face in ten is not recognised.
-	MinNorm = 3.0
-	// samePerson is the cosine under which two frames of one session cannot be taken for one person (FMR 1e-3). Frames of one
-	// live person are far above it.
-	samePerson = 0.34
-)
+// MaxFrames is how many frames a fused probe holds; a better frame replaces the worst.
+const MaxFrames = 5
 
 var (
 	// ErrWeakFrame is returned for a frame whose raw vector is too short to help.
@@ -29,20 +22,24 @@ type frame struct {
 	rank float64
 }
 
-// Fusion gathers the frames of one session into one probe: the sum of up to MaxFrames best raw vectors. The zero value is ready.
-// It keeps copies, and is not safe for concurrent use.
+// Fusion gathers the frames of one session into one probe: the sum of up to MaxFrames best raw vectors. It keeps copies, and is not
+// safe for concurrent use.
 type Fusion struct {
+	model  *Recogniser
 	frames []frame
 	sum    Embedding
 }
 
+// NewFusion begins a probe.
+func (r *Recogniser) NewFusion() *Fusion { return &Fusion{model: r} }
+
 // Add takes a frame. Quality ranks it among the others (the raw norm does well). It is an error, and changes nothing, when the
 // vector is unusable, weak, or of another person.
 func (f *Fusion) Add(raw Embedding, quality float64) error {
-	if err := raw.Check(); err != nil {
+	if err := f.model.Check(raw); err != nil {
 		return fmt.Errorf("add frame: %w", err)
 	}
-	if raw.Norm() < MinNorm {
+	if raw.Norm() < f.model.Norm.Probe {
 		return ErrWeakFrame
 	}
 	if len(f.frames) > 0 {
@@ -50,7 +47,8 @@ func (f *Fusion) Add(raw Embedding, quality float64) error {
 		if err != nil {
 			return fmt.Errorf("add frame: %w", err)
 		}
-		if c < samePerson {
+		// Frames of one live person are far above the score that rejects a stranger.
+		if c < f.model.Limits.Reject {
 			return ErrOtherPerson
 		}
 	}
@@ -60,15 +58,11 @@ func (f *Fusion) Add(raw Embedding, quality float64) error {
 		clear(f.frames[MaxFrames].raw)
 		f.frames = f.frames[:MaxFrames]
 	}
-	if f.sum == nil {
-		f.sum = make(Embedding, Dim)
+	raws := make([]Embedding, len(f.frames))
+	for i, fr := range f.frames {
+		raws[i] = fr.raw
 	}
-	clear(f.sum)
-	for _, fr := range f.frames {
-		for i, v := range fr.raw {
-			f.sum[i] += v
-		}
-	}
+	f.sum = f.model.sum(raws...)
 	return nil
 }
 
@@ -81,7 +75,7 @@ func (f *Fusion) Probe() Embedding { return slices.Clone(f.sum) }
 // Score returns the cosine of the probe with the reference. Without a frame, or against a reference that is none, it is -1, which
 // no threshold accepts.
 func (f *Fusion) Score(r Reference) float64 {
-	s, err := Score(f.sum, r)
+	s, err := f.model.Score(f.sum, r)
 	if err != nil {
 		return -1
 	}

@@ -59,10 +59,10 @@ type Rules struct {
 	MaxRoll        float64
 }
 
-// ProbeRules returns the limits for a frame at the gate.
+// ProbeRules returns the limits for a frame at the gate; those of the norm are the recogniser's to set.
 func ProbeRules() Rules {
 	return Rules{
-		MinScore: 0.9, MaxSecond: 0.4, MinEyeDistance: 40, MinNorm: MinNorm, MinLuminance: 60, MaxLuminance: 200, MaxShareOver: 0.10,
+		MinScore: 0.9, MaxSecond: 0.4, MinEyeDistance: 40, MinNorm: 3.0, MinLuminance: 60, MaxLuminance: 200, MaxShareOver: 0.10,
 		MaxShareUnder: 0.25, MinLaplacian: 20, MaxNoseOffset: 0.25, MinNoseDrop: 0.40, MaxNoseDrop: 0.75, MaxRoll: 15,
 	}
 }
@@ -97,7 +97,7 @@ func (r Rules) Judge(q Quality) (ok bool, hint Hint) {
 		return false, HintUpright
 	case q.Laplacian < r.MinLaplacian:
 		return false, HintHoldStill
-	case q.Norm < r.MinNorm:
+	case q.Norm <= 0 || q.Norm < r.MinNorm:
 		return false, HintUncover
 	default:
 		return true, HintNone

@@ -23,17 +23,6 @@ type Thresholds struct {
 	TooGood float64
 }
 
-// DefaultThresholds returns the points measured for the shipped recogniser. The last fused point continues the measured row by the
-// single-frame step, since too few comparisons reach it.
-func DefaultThresholds() Thresholds {
-	return Thresholds{
-		Single:  []Point{{1e-3, 0.335}, {1e-4, 0.41}, {1e-5, 0.475}, {1e-6, 0.535}},
-		Fused:   []Point{{1e-3, 0.355}, {1e-4, 0.43}, {1e-5, 0.49}, {1e-6, 0.55}},
-		Reject:  0.34,
-		TooGood: 0.97,
-	}
-}
-
 // ErrThresholds is returned for thresholds that contradict themselves.
 var ErrThresholds = errors.New("biometrics: thresholds are not usable")
 

@@ -58,10 +58,11 @@ type TrackRule struct {
 }
 
 // DefaultTrackRule returns the limits of a lane in which one person stands before the camera. A face is rarely lost from frame to
-// frame at 10 frames a second and more; who looks down at his pass for longer than Doubt has to look up once more.
-func DefaultTrackRule() TrackRule {
+// frame at 10 frames a second and more; who looks down at his pass for longer than Doubt has to look up once more. Swap is the
+// recogniser's rejecting score.
+func DefaultTrackRule(swap float64) TrackRule {
 	return TrackRule{
-		Swap: samePerson, Second: ProbeRules().MaxSecond, Gap: 700 * time.Millisecond, Doubt: 2 * time.Second,
+		Swap: swap, Second: ProbeRules().MaxSecond, Gap: 700 * time.Millisecond, Doubt: 2 * time.Second,
 		Step: 0.5, Pace: 2, Behind: 0.6,
 	}
 }
@@ -198,8 +199,8 @@ func (t *Tracker) keep(s Sighting) {
 	if t.summed == anchorFrames {
 		return
 	}
-	if t.sum == nil {
-		t.sum = make(Embedding, Dim)
+	if len(t.sum) != len(s.Raw) {
+		t.sum, t.summed = make(Embedding, len(s.Raw)), 0
 	}
 	for i, v := range s.Raw {
 		t.sum[i] += v

@@ -59,7 +59,7 @@ func TestTracker(t *testing.T) {
 	}
 	for name, steps := range cases {
 		t.Run(name, func(t *testing.T) {
-			tr := NewTracker(DefaultTrackRule())
+			tr := NewTracker(DefaultTrackRule(shipped().Limits.Reject))
 			for i, s := range steps {
 				if got := tr.See(s.see); got != s.want {
 					t.Fatalf("frame %d: %v, want %v", i, got, s.want)
@@ -71,7 +71,7 @@ func TestTracker(t *testing.T) {
 
 func TestTrackerHeld(t *testing.T) {
 	a, b := newPerson(1), newPerson(2)
-	tr := NewTracker(DefaultTrackRule())
+	tr := NewTracker(DefaultTrackRule(shipped().Limits.Reject))
 	for i := range 4 {
 		tr.See(sighting(time.Duration(i)*tick, seat(500), a.frame(3.8, .3)))
 	}
@@ -100,7 +100,7 @@ func TestTrackerHeld(t *testing.T) {
 }
 
 func TestTrackerForgets(t *testing.T) {
-	tr := NewTracker(DefaultTrackRule())
+	tr := NewTracker(DefaultTrackRule(shipped().Limits.Reject))
 	tr.See(sighting(0, seat(500), newPerson(1).frame(3.8, .3)))
 	sum := tr.sum
 	tr.Reset()
@@ -120,7 +120,7 @@ func TestTrackerNeverMixesTwoPersons(t *testing.T) {
 	people := []person{newPerson(11), newPerson(12)}
 	var mixes, voids int
 	rapid.Check(t, func(t *rapid.T) {
-		tr := NewTracker(DefaultTrackRule())
+		tr := NewTracker(DefaultTrackRule(shipped().Limits.Reject))
 		var gathered []int
 		var at time.Duration
 		for range rapid.IntRange(1, 60).Draw(t, "frames") {
@@ -161,7 +161,7 @@ func TestTrackerNeverMixesTwoPersons(t *testing.T) {
 func TestTrackerKeepsOnePerson(t *testing.T) {
 	p := newPerson(21)
 	rapid.Check(t, func(t *rapid.T) {
-		tr := NewTracker(DefaultTrackRule())
+		tr := NewTracker(DefaultTrackRule(shipped().Limits.Reject))
 		at, sure, x := time.Duration(0), time.Duration(0), 500.0
 		for i := range rapid.IntRange(2, 80).Draw(t, "frames") {
 			at += time.Duration(rapid.IntRange(30, 600).Draw(t, "ms")) * time.Millisecond

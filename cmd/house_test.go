@@ -39,7 +39,7 @@ func rooms() []room {
 	)
 	// every is all rooms but the one with C++ in it.
 	every := []string{
-		"gate", "gate/reason", "gate/screen", "barcode/symbol", "barcode/seal", "barcode/pass", "biometrics",
+		"gate", "gate/reason", "gate/screen", "barcode/symbol", "barcode/seal", "barcode/pass", "biometrics", "biometrics/recogniser",
 		"hal/...", "sync/...", "configs",
 	}
 	return []room{
@@ -95,6 +95,8 @@ func rooms() []room {
 			[]string{"gocv.io/x/gocv", unix},
 			"the only room with C++: its exceptions abort the process, so it lives in the workers",
 		},
+		{"biometrics/recogniser", []string{"biometrics", "configs"}, nil, "one place reads a manifest's recogniser, for the office, the gate and the simulator alike"},
+		{"biometrics/onnxtest", nil, nil, "small networks for tests, written by hand"},
 		{"biometrics", nil, nil, "matching and thresholds are pure Go, so that they run and are tested without cgo"},
 		{"hal/port", []string{"hal"}, []string{"github.com/tarm/serial", unix}, "one place knows the serial library and its traps"},
 		{"hal/...", []string{"hal/..."}, []string{unix}, "devices know nothing of travellers, accounts or decisions"},
@@ -194,6 +196,8 @@ func judge(plan []room, dir, imported string, test bool) string {
 		return "" // a driver is tested against the other end of its wire
 	case ours && test && dir == "cmd/gated/app" && inner == "cmd/gatesim/scanner":
 		return "" // the way of a scan through the daemon, from the wire on
+	case ours && test && fits("cmd/gatevision", dir) && inner == "biometrics/recogniser":
+		return "" // what a worker embeds is what the others compare
 	case ours && test && strings.HasSuffix(inner, "test") && inner != "biometrics/vision":
 		return ""
 	case ours:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,19 +19,18 @@ var ErrModelMissing = errors.New("model file is missing")
 // not be used.
 var ErrModelHash = errors.New("model file is not the one in the manifest")
 
-// Check demands that every file of the given uses (all models, and no
-// demonstration files, when none is given) lies in dir with the hash of the
+// Check demands that every file of the given uses (all that the gate works
+// with, so neither demonstration files nor a recogniser that is not in use,
+// when none is given) lies in dir with the hash of the
 // manifest. The error joins all that do not, each with its cure.
 func (m *Models) Check(dir string, uses ...string) error {
 	if len(uses) == 0 {
-		uses = []string{UseDetect, UseLandmark, UseFeature, UseLiveness}
+		uses = []string{UseDetect, UseLandmark, UseFeature, UseLiveness, UseBasis}
 	}
 	var errs []error
 	for _, f := range m.Models {
-		for _, use := range uses {
-			if f.Use == use {
-				errs = append(errs, f.Check(dir))
-			}
+		if slices.Contains(uses, f.Use) && m.needed(f) {
+			errs = append(errs, f.Check(dir))
 		}
 	}
 	return errors.Join(errs...)

@@ -63,6 +63,11 @@ func (d *document) mapping(node *yaml.Node, path string, v reflect.Value) {
 }
 
 func (d *document) list(node *yaml.Node, path string, v reflect.Value) {
+	if node.Kind == yaml.ScalarNode && v.Type() == reflect.TypeFor[PerChannel]() {
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		d.scalar(node, path, v.Index(0))
+		return
+	}
 	if node.Kind != yaml.SequenceNode {
 		d.fault(path, "must be a list", "write [a, b] or one entry a line after \"- \"")
 		return

@@ -15,17 +15,19 @@ const (
 	UseLandmark      = "landmark"
 	UseFeature       = "feature"
 	UseLiveness      = "liveness"
+	UseBasis         = "basis"         // a recogniser's projection: dimension rows of float32, little-endian
 	UseDemonstration = "demonstration" // a face photograph for the demonstration, not a model
 )
 
 // Models is a manifest of model files: where each comes from, what it must
 // hash to, how its input is made and which scores it accepts. A file whose
-// hash is not the manifest's is never used.
+// hash is not the manifest's is never used. Several recognisers may stand in
+// it, each with all that is its own; one of them is in use.
 type Models struct {
-	Version    int         `yaml:"version"` // 1
-	Sources    []Source    `yaml:"sources"`
-	Models     []Model     `yaml:"models"`
-	Thresholds ScoreLimits `yaml:"thresholds"`
+	Version    int      `yaml:"version"`    // 1
+	Recogniser string   `yaml:"recogniser"` // name of the feature model in use
+	Sources    []Source `yaml:"sources"`
+	Models     []Model  `yaml:"models"`
 }
 
 // Source is a package that carries model files.
@@ -39,44 +41,46 @@ type Source struct {
 
 // Model is one file, its origin and its input.
 type Model struct {
-	Name    string `yaml:"name"`
-	Use     string `yaml:"use"`    // detect, landmark, feature, liveness or demonstration
-	File    string `yaml:"file"`   // below the folder of the models, slashes between folders
-	Source  string `yaml:"source"` // name of the source; empty for a file that the station brings
-	Member  string `yaml:"member"` // the file's name inside the source's tarball
-	Bytes   int64  `yaml:"bytes"`
-	SHA256  string `yaml:"sha256"` // 64 hex digits
-	Licence string `yaml:"licence"`
-	Input   Input  `yaml:"input"` // of models only
+	Name      string    `yaml:"name"`
+	Use       string    `yaml:"use"`    // detect, landmark, feature, liveness, basis or demonstration
+	File      string    `yaml:"file"`   // below the folder of the models, slashes between folders
+	Source    string    `yaml:"source"` // name of the source; empty for a file that the station brings
+	Member    string    `yaml:"member"` // the file's name inside the source's tarball
+	Bytes     int64     `yaml:"bytes"`
+	SHA256    string    `yaml:"sha256"` // 64 hex digits
+	Licence   string    `yaml:"licence"`
+	Input     Input     `yaml:"input"`     // of models only
+	Recognise Recognise `yaml:"recognise"` // of feature models only
 }
 
 // Input is the preprocessing of an image for a model: (pixel - mean) * scale.
 type Input struct {
-	Width  int     `yaml:"width"`  // pixels
-	Height int     `yaml:"height"` // pixels
-	Colour string  `yaml:"colour"` // bgr, rgb or grey: the order the model wants
-	Scale  float64 `yaml:"scale"`
-	Mean   float64 `yaml:"mean"`    // of every channel, 0 to 255
-	SwapRB bool    `yaml:"swap_rb"` // exchange the first and third channel of a BGR image
+	Width  int        `yaml:"width"`  // pixels
+	Height int        `yaml:"height"` // pixels
+	Colour string     `yaml:"colour"` // bgr, rgb or grey: the order the model wants
+	Scale  float64    `yaml:"scale"`
+	Mean   PerChannel `yaml:"mean"`    // 0 to 255: one for every channel, or [a, b, c] in the model's order of colours
+	SwapRB bool       `yaml:"swap_rb"` // exchange the first and third channel of a BGR image
 }
 
-// ScoreLimits are the cosine scores of the feature model that decide a match.
-type ScoreLimits struct {
-	Reject  float64  `yaml:"reject"`   // below: somebody else
-	TooGood float64  `yaml:"too_good"` // above: not a second photograph of a living face
-	Accept  []Accept `yaml:"accept"`
+// PerChannel is one value for every channel, or one for each of three.
+type PerChannel []float64
+
+// Three returns the values of three channels.
+func (p PerChannel) Three() [3]float64 {
+	switch len(p) {
+	case 0:
+		return [3]float64{}
+	case 3:
+		return [3]float64{p[0], p[1], p[2]}
+	default:
+		return [3]float64{p[0], p[0], p[0]}
+	}
 }
 
-// Accept is the least score of a match for a probe of so many frames.
-type Accept struct {
-	Frames int     `yaml:"frames"` // 1, or 3 for three and more
-	FMR    float64 `yaml:"fmr"`    // 1e-3 to 1e-6
-	Score  float64 `yaml:"score"`
-}
-
-// ByUse returns the first file of a use.
+// ByUse returns the first file of a use; of the feature models the one in use.
 func (m *Models) ByUse(use string) (Model, bool) {
-	i := slices.IndexFunc(m.Models, func(f Model) bool { return f.Use == use })
+	i := slices.IndexFunc(m.Models, func(f Model) bool { return f.Use == use && (use != UseFeature || f.Name == m.Recogniser) })
 	if i < 0 {
 		return Model{}, false
 	}
@@ -91,18 +95,6 @@ func (m *Models) SourceOf(f Model) (Source, bool) {
 		return Source{}, false
 	}
 	return m.Sources[i], true
-}
-
-// AcceptAt returns the least score of a match at a false match rate for a
-// probe of so many frames; false when the manifest has none.
-func (m *Models) AcceptAt(fmr float64, frames int) (score float64, ok bool) {
-	most := 0
-	for _, a := range m.Thresholds.Accept {
-		if a.FMR == fmr && a.Frames <= frames && a.Frames > most {
-			score, ok, most = a.Score, true, a.Frames
-		}
-	}
-	return score, ok
 }
 
 // LoadModels reads a manifest. The error holds Faults, all of them.
@@ -124,12 +116,12 @@ func checkModels(m *Models, d *document) {
 		d.once(path+".name", f.Name, names)
 		d.once(path+".file", f.File, files)
 	}
-	for _, use := range []string{UseDetect, UseLandmark, UseFeature, UseLiveness} {
+	for _, use := range []string{UseDetect, UseLandmark, UseLiveness} {
 		if _, ok := m.ByUse(use); !ok && !d.broken("models") {
 			d.fault("models", "have none with use: "+use, "the gate works with detect, landmark, feature and liveness")
 		}
 	}
-	checkLimits(m.Thresholds, d)
+	checkRecognisers(m, d)
 }
 
 func checkSource(path string, s Source, known map[string]bool, d *document) {
@@ -149,7 +141,7 @@ func checkSource(path string, s Source, known map[string]bool, d *document) {
 
 func checkModel(path string, f Model, sources map[string]bool, d *document) {
 	d.filled(path+".name", f.Name)
-	d.oneOf(path+".use", f.Use, UseDetect, UseLandmark, UseFeature, UseLiveness, UseDemonstration)
+	d.oneOf(path+".use", f.Use, UseDetect, UseLandmark, UseFeature, UseLiveness, UseBasis, UseDemonstration)
 	d.inside(path+".file", f.File)
 	if f.Source != "" {
 		if !sources[f.Source] {
@@ -163,40 +155,21 @@ func checkModel(path string, f Model, sources map[string]bool, d *document) {
 		d.fault(path+".sha256", "is not a SHA-256", "64 hex digits, as sha256sum prints them")
 	}
 	d.filled(path+".licence", f.Licence)
-	if f.Use == UseDemonstration {
+	if f.Use == UseDemonstration || f.Use == UseBasis {
 		return
 	}
 	between(d, path+".input.width", f.Input.Width, 8, 1024)
 	between(d, path+".input.height", f.Input.Height, 8, 1024)
 	d.oneOf(path+".input.colour", f.Input.Colour, "bgr", "rgb", "grey")
 	between(d, path+".input.scale", f.Input.Scale, 1e-6, 1)
-	between(d, path+".input.mean", f.Input.Mean, 0, 255)
+	if n := len(f.Input.Mean); n > 1 && n != 3 && !d.broken(path+".input.mean") {
+		d.fault(path+".input.mean", "is neither one value nor three", "such as 127, or [104, 117, 123]")
+	}
+	for i, v := range f.Input.Mean {
+		between(d, fmt.Sprintf("%s.input.mean[%d]", path, i), v, 0, 255)
+	}
 	if f.Input.SwapRB != (f.Input.Colour == "rgb") {
 		d.fault(path+".input.swap_rb", "does not fit the colour", "true for rgb, because frames are BGR, and false otherwise")
-	}
-}
-
-func checkLimits(l ScoreLimits, d *document) {
-	between(d, "thresholds.reject", l.Reject, 0.01, 0.99)
-	between(d, "thresholds.too_good", l.TooGood, 0.9, 1)
-	for i, a := range l.Accept {
-		path := fmt.Sprintf("thresholds.accept[%d]", i)
-		oneOfNumbers(d, path+".frames", a.Frames, 1, 3)
-		oneOfNumbers(d, path+".fmr", a.FMR, 1e-3, 1e-4, 1e-5, 1e-6)
-		between(d, path+".score", a.Score, 0.2, 0.99)
-		for _, b := range l.Accept[:i] {
-			if a.Frames != b.Frames || d.broken(path) {
-				continue
-			}
-			if a.FMR == b.FMR {
-				d.fault(path, "repeats a rate of the same number of frames", "")
-			} else if (a.FMR < b.FMR) != (a.Score > b.Score) {
-				d.fault(path+".score", "does not rise as the rate falls", "a rarer false match asks for a higher score")
-			}
-		}
-	}
-	if len(l.Accept) == 0 {
-		d.fault("thresholds.accept", "is missing", "a list of {frames: 1, fmr: 1e-4, score: 0.411}")
 	}
 }
 

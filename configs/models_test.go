@@ -31,22 +31,33 @@ func TestShippedManifest(t *testing.T) {
 	if !ok || feature.Input.SwapRB {
 		t.Errorf("feature model %+v: it wants BGR", feature)
 	}
-	for _, c := range []struct {
-		fmr    float64
-		frames int
-		score  float64
-		ok     bool
-	}{
-		{1e-4, 1, 0.411, true},
-		{1e-4, 2, 0.411, true},
-		{1e-4, 3, 0.43, true},
-		{1e-6, 5, 0.55, true},
-		{1e-2, 1, 0, false},
-		{1e-4, 0, 0, false},
-	} {
-		if score, ok := m.AcceptAt(c.fmr, c.frames); score != c.score || ok != c.ok {
-			t.Errorf("AcceptAt(%v, %d) = %v, %v; want %v, %v", c.fmr, c.frames, score, ok, c.score, c.ok)
-		}
+	r := feature.Recognise
+	if r.Dimension != 512 || r.Reference != (ReferenceForm{160, BasisBuiltin}) || r.Norm != (NormLimits{3, 3.2}) || r.Thresholds.Accept[1].Score != 0.411 {
+		t.Errorf("recogniser %+v", r)
+	}
+	if got := feature.Input.Mean.Three(); got != [3]float64{127, 127, 127} {
+		t.Errorf("one mean for all channels: %v", got)
+	}
+}
+
+// TestSecondRecogniser shows that another model takes a manifest and nothing else.
+func TestSecondRecogniser(t *testing.T) {
+	m, err := LoadModels("testdata/models.second-recogniser.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, ok := m.ByUse(UseFeature)
+	if !ok || f.Name != "other" || f.Input.Mean.Three() != [3]float64{104, 117, 123} || len(f.Recognise.Align) != 5 {
+		t.Errorf("in use: %+v", f)
+	}
+	b, ok := m.Basis(f)
+	if !ok || b.Name != "other_basis" {
+		t.Errorf("projection %+v", b)
+	}
+	// Only what is used must be there: neither the other recogniser nor its projection.
+	err = m.Check(t.TempDir())
+	if err == nil || strings.Contains(err.Error(), "unused") || !strings.Contains(err.Error(), "other.onnx") || !strings.Contains(err.Error(), "other_basis.bin") {
+		t.Errorf("asked for: %v", err)
 	}
 }
 
@@ -55,6 +66,8 @@ func TestManifestRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, fused, _ := strings.Cut(string(base), "score: 0.533}\n")
+	fused, _, _ = strings.Cut(fused, "  - name")
 	cases := map[string]struct{ from, to, path string }{
 		"version range":    {"js@0.0.1", "js@^0.0.1", "sources[0].npm"},
 		"package option":   {"faceplugin-face-recognition-js@0.0.1", "\"--global@0.0.1\"", "sources[0].npm"},
@@ -66,9 +79,22 @@ func TestManifestRules(t *testing.T) {
 		"same file":        {"file: fr_landmark.onnx", "file: fr_detect.onnx", "models[1].file"},
 		"unknown source":   {"source: faceapi\n    member: package/demo/sample6.jpg", "source: other\n    member: package/demo/sample6.jpg", "models[9].source"},
 		"colour swapped":   {"colour: bgr, scale: 1,", "colour: rgb, scale: 1,", "models[3].input.swap_rb"},
-		"no feature model": {"use: feature", "use: detect", "models"},
-		"score falls":      {"fmr: 1e-5, score: 0.475", "fmr: 1e-5, score: 0.4", "thresholds.accept[2].score"},
-		"rate twice":       {"{frames: 3, fmr: 1e-6, score: 0.55}", "{frames: 3, fmr: 1e-5, score: 0.55}", "thresholds.accept[7]"},
+		"no feature model": {"use: feature", "use: detect", "recogniser"},
+		"none in use":      {"recogniser: fr_feature", "recogniser: fr_detect", "recogniser"},
+		"no recogniser":    {"recogniser: fr_feature", "", "recogniser"},
+		"two means":        {"mean: 127, swap_rb: false", "mean: [127, 127], swap_rb: false", "models[2].input.mean"},
+		"mean too large":   {"mean: 127, swap_rb: false", "mean: [127, 127, 300], swap_rb: false", "models[2].input.mean[2]"},
+		"four points":      {"[41.5493, 92.3655], [70.7299", "[70.7299", "models[2].recognise.align"},
+		"point outside":    {"[41.5493, 92.3655]", "[41.5493, 192.3655]", "models[2].recognise.align[3][1]"},
+		"point in 3D":      {"[41.5493, 92.3655]", "[41.5493, 92.3655, 1]", "models[2].recognise.align[3]"},
+		"large embedding":  {"dimension: 512", "dimension: 4096", "models[2].recognise.dimension"},
+		"reference cut":    {"basis: builtin", "basis: \"\"", "models[2].recognise.reference.size"},
+		"basis misfit":     {"size: 160", "size: 128", "models[2].recognise.reference.basis"},
+		"no such basis":    {"basis: builtin", "basis: fr_detect", "models[2].recognise.reference.basis"},
+		"enrols laxer":     {"enrol: 3.2", "enrol: 2.9", "models[2].recognise.norm.enrol"},
+		"no fused scores":  {fused, "", "models[2].recognise.thresholds.accept"},
+		"score falls":      {"fmr: 1e-5, score: 0.475", "fmr: 1e-5, score: 0.4", "models[2].recognise.thresholds.accept[2].score"},
+		"rate twice":       {"{frames: 3, fmr: 1e-6, score: 0.55}", "{frames: 3, fmr: 1e-5, score: 0.55}", "models[2].recognise.thresholds.accept[7]"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +114,7 @@ func TestCheckRefusesWhatTheManifestDoesNotName(t *testing.T) {
 	dir := t.TempDir()
 	content := []byte("a model")
 	sum := sha256.Sum256(content)
-	m := &Models{Models: []Model{{
+	m := &Models{Recogniser: "m", Models: []Model{{
 		Name: "m", Use: UseFeature, File: "m.onnx", Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:]),
 	}}}
 	if err := m.Check(dir); !errors.Is(err, ErrModelMissing) || !strings.Contains(err.Error(), "make models") {

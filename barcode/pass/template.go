@@ -16,12 +16,15 @@ import (
 // Sizes of a sealed template, in bytes. Its form is the key's id, the nonce,
 // the ciphertext and the tag, one after the other.
 const (
-	TemplateSize       = 160 // plain: a face reference
-	TemplateKeySize    = 32  // AES-256
+	TemplateSize       = 160 // plain: a face reference of the shipped recogniser
+	MinTemplateSize    = 16  // plain: a face reference of any
+	MaxTemplateSize    = MaxTemplate - templateOverhead
+	TemplateKeySize    = 32 // AES-256
 	templateKeyID      = 4
 	templateNonce      = 12
 	templateTag        = 16
-	SealedTemplateSize = templateKeyID + templateNonce + TemplateSize + templateTag
+	templateOverhead   = templateKeyID + templateNonce + templateTag
+	SealedTemplateSize = TemplateSize + templateOverhead
 )
 
 // TemplateKeyPEM is the type of a PEM block that holds a template key.
@@ -88,8 +91,8 @@ func (k TemplateKey) PEM() []byte {
 // no other pass. p must have both.
 func (k TemplateKey) Seal(p *Pass, template []byte) error {
 	switch {
-	case len(template) != TemplateSize:
-		return fmt.Errorf("seal template: %w: %d bytes, want %d", ErrTemplate, len(template), TemplateSize)
+	case len(template) < MinTemplateSize || len(template) > MaxTemplateSize:
+		return fmt.Errorf("seal template: %w: %d bytes, want %d to %d", ErrTemplate, len(template), MinTemplateSize, MaxTemplateSize)
 	case !isCode(1, MaxNumber)(p.Number):
 		return fmt.Errorf("seal template: %w: the pass has no number", ErrTemplate)
 	case !isModel(p.Model):
@@ -99,7 +102,7 @@ func (k TemplateKey) Seal(p *Pass, template []byte) error {
 	if err != nil {
 		return fmt.Errorf("seal template: %w", err)
 	}
-	out := make([]byte, templateKeyID+templateNonce, SealedTemplateSize)
+	out := make([]byte, templateKeyID+templateNonce, templateOverhead+len(template))
 	copy(out, k.id[:])
 	nonce := out[templateKeyID:]
 	_, _ = rand.Read(nonce)
@@ -170,15 +173,14 @@ func (ks TemplateKeys) find(id []byte) (TemplateKey, bool) {
 	return TemplateKey{}, false
 }
 
-// Open returns the TemplateSize bytes of the pass's template. The caller
-// compares p.Model with its own recogniser before using them.
+// Open returns the bytes of the pass's template. The caller compares p.Model with its own recogniser before using them.
 func (ks TemplateKeys) Open(p Pass) ([]byte, error) {
 	b := p.SealedTemplate
 	switch {
 	case len(b) == 0:
 		return nil, fmt.Errorf("open template: %w", ErrNoTemplate)
-	case len(b) != SealedTemplateSize:
-		return nil, fmt.Errorf("open template: %w: %d bytes, want %d", ErrTemplate, len(b), SealedTemplateSize)
+	case len(b) < MinTemplateSize+templateOverhead || len(b) > MaxTemplate:
+		return nil, fmt.Errorf("open template: %w: %d bytes, want %d to %d", ErrTemplate, len(b), MinTemplateSize+templateOverhead, MaxTemplate)
 	}
 	k, ok := ks.find(b[:templateKeyID])
 	if !ok {

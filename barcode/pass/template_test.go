@@ -75,6 +75,8 @@ func TestTemplateRefuses(t *testing.T) {
 		"nonce":       {func(p *Pass) { p.SealedTemplate[5] ^= 1 }, ring(t, k), ErrTemplate},
 		"tag":         {func(p *Pass) { p.SealedTemplate[SealedTemplateSize-1] ^= 1 }, ring(t, k), ErrTemplate},
 		"key id":      {func(p *Pass) { copy(p.SealedTemplate, other.id[:]) }, ring(t, k, other), ErrTemplate},
+		"too short":   {func(p *Pass) { p.SealedTemplate = p.SealedTemplate[:MinTemplateSize+templateOverhead-1] }, ring(t, k), ErrTemplate},
+		"too long":    {func(p *Pass) { p.SealedTemplate = make([]byte, MaxTemplate+1) }, ring(t, k), ErrTemplate},
 		"short":       {func(p *Pass) { p.SealedTemplate = p.SealedTemplate[:SealedTemplateSize-1] }, ring(t, k), ErrTemplate},
 		"other key":   {func(*Pass) {}, ring(t, other), ErrTemplateKeyUnknown},
 		"no key":      {func(*Pass) {}, TemplateKeys{}, ErrTemplateKeyUnknown},
@@ -93,7 +95,7 @@ func TestTemplateRefuses(t *testing.T) {
 	}
 	p := valid()
 	p.Model = "m"
-	if err := k.Seal(&p, template()[1:]); !errors.Is(err, ErrTemplate) {
+	if err := k.Seal(&p, template()[:MinTemplateSize-1]); !errors.Is(err, ErrTemplate) {
 		t.Errorf("short template: %v", err)
 	}
 }
@@ -161,5 +163,24 @@ func TestWithTemplateFitsALabel(t *testing.T) {
 	}
 	if n > 450 {
 		t.Errorf("%d bytes", n)
+	}
+}
+
+// TestTemplateOfAnotherRecogniser : how long a reference is, is its model's to say, within what a label can bear.
+func TestTemplateOfAnotherRecogniser(t *testing.T) {
+	k := NewTemplateKey()
+	for n, want := range map[int]error{15: ErrTemplate, 16: nil, 128: nil, MaxTemplateSize: nil, MaxTemplateSize + 1: ErrTemplate} {
+		p := valid()
+		p.Model = "other@0123456789ab"
+		plain := bytes.Repeat([]byte{7}, n)
+		if err := k.Seal(&p, plain); !errors.Is(err, want) {
+			t.Fatalf("%d bytes: %v, want %v", n, err, want)
+		}
+		if want != nil {
+			continue
+		}
+		if got, err := ring(t, k).Open(p); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%d bytes came back as %d (%v)", n, len(got), err)
+		}
 	}
 }

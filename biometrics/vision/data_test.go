@@ -14,6 +14,11 @@ var hashes = map[string]string{
 	ModelLiveness: "afa783b7e902fdfcf323a7240cac2a1c580c25314ea4161129dc1b0d100dc32d",
 }
 
+// shipped is the shipped recogniser, as the manifest in configs describes it.
+func shipped() *Recogniser {
+	return &Recogniser{Width: alignSize, Height: alignSize, Scale: 1.0 / 128, Mean: [3]float64{127, 127, 127}, Dim: 512, Template: template}
+}
+
 // root is the repository's root seen from this package.
 const root = "../.."
 
@@ -44,7 +49,11 @@ func models(tb testing.TB) []Model {
 		if _, err := os.Stat(p); err != nil {
 			tb.Skip("model pack not here: run \"make models\"")
 		}
-		out = append(out, Model{Name: name, Path: p, SHA256: hashes[name]})
+		m := Model{Name: name, Path: p, SHA256: hashes[name]}
+		if name == ModelFeature {
+			m.Recogniser = shipped()
+		}
+		out = append(out, m)
 	}
 	return out
 }

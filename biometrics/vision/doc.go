@@ -7,5 +7,6 @@
 //     reason. The process can still die in C++; it is meant to run as a child that is replaced.
 //   - A Pipeline is for one goroutine: a network shared by two gives wrong results without an error. Every Mat is closed.
 //   - A Camera hands out the newest frame only, with the CLOCK_MONOTONIC time at which it was taken; a frame older than 500 ms is none.
-//   - The order of colours is fixed here, once: frames are BGR; the detector is fed RGB, recogniser and liveness network BGR.
+//   - The order of colours is fixed here, once: frames are BGR; the detector is fed RGB, the liveness network BGR.
+//   - Nothing here knows a certain recogniser: size, scaling, colours, alignment and output of its network come with the model.
 package vision

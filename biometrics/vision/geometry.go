@@ -12,7 +12,8 @@ const landmarkGrow = 1.1
 // alignSize is the side of the aligned face in pixels.
 const alignSize = 112
 
-// template holds the ArcFace reference points in an aligned face: eyes, nose tip, corners of the mouth.
+// template holds the ArcFace reference points in an aligned face: eyes, nose tip, corners of the mouth. Sharpness and exposure are
+// always measured on it, whatever template the recogniser wants.
 var template = [5]Point{{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252, 71.7366}, {41.5493, 92.3655}, {70.7299, 92.2041}}
 
 // similarity maps picture to template: x' = A x - B y + TX, y' = B x + A y + TY.
@@ -21,8 +22,8 @@ type similarity struct{ A, B, TX, TY float64 }
 // scale is the size of a picture's pixel in the template.
 func (s similarity) scale() float64 { return math.Hypot(s.A, s.B) }
 
-// fit returns the least-squares similarity (rotation, one scale, shift) from points to the template.
-func fit(points [5]Point) (similarity, error) {
+// fit returns the least-squares similarity (rotation, one scale, shift) from points to a template.
+func fit(points, template [5]Point) (similarity, error) {
 	var cp, ct Point
 	for i, p := range points {
 		if math.IsNaN(p.X+p.Y) || math.IsInf(p.X+p.Y, 0) {
@@ -91,7 +92,7 @@ func fivePoints(l [68]Point) [5]Point {
 }
 
 // pose fills what the five points tell: eye distance, roll, and where the nose lies.
-func (q *Quality) pose(p [5]Point) {
+func pose(q *Quality, p [5]Point) {
 	dx, dy := p[1].X-p[0].X, p[1].Y-p[0].Y
 	d := math.Hypot(dx, dy)
 	q.EyeDistance = d

@@ -18,7 +18,7 @@ const (
 var sharpRegion = image.Rect(20, 30, 92, 100)
 
 // exposure fills luminance, shares and sharpness from the aligned face.
-func (q *Quality) exposure(aligned gocv.Mat) error {
+func exposure(q *Quality, aligned gocv.Mat) error {
 	grey := gocv.NewMat()
 	defer grey.Close()
 	gocv.CvtColor(aligned, &grey, gocv.ColorBGRToGray)
@@ -87,7 +87,7 @@ func (p *Pipeline) liveCrop(m gocv.Mat, r image.Rectangle) (float64, error) {
 		return 0, err
 	}
 	defer crop.Close()
-	out, err := forward(&p.liveness, crop, 1, gocv.NewScalar(0, 0, 0, 0), livenessSide, false, 3)
+	out, err := forward(&p.liveness, "", crop, feed{side: image.Pt(livenessSide, livenessSide), scale: 1}, 3)
 	if err != nil {
 		return 0, err
 	}

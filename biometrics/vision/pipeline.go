@@ -20,13 +20,13 @@ const (
 	detectScore      = 0.7
 	detectIoU        = 0.4
 	landmarkSide     = 64
-	featureDim       = 512
 	livenessSide     = 128
 )
 
 // Pipeline is a set of networks for one goroutine.
 type Pipeline struct {
 	detect, landmark, feature, liveness gocv.Net
+	recogniser                          Recogniser
 	timing                              Timing
 	enter                               func(stage string)
 	empty                               emptyScene
@@ -45,11 +45,14 @@ func OpenPipeline(models []Model, o Options) (*Pipeline, error) {
 			return nil, fmt.Errorf("open pipeline: %w: no %s model given", ErrModel, name)
 		}
 		n, err := loadNet(models[i])
+		if name == ModelFeature && err == nil {
+			p.recogniser = *models[i].Recogniser
+		}
+		*net = n
 		if err != nil {
 			_ = p.Close()
 			return nil, fmt.Errorf("open pipeline: %w", err)
 		}
-		*net = n
 	}
 	if err := p.try(); err != nil {
 		_ = p.Close()
@@ -60,6 +63,9 @@ func OpenPipeline(models []Model, o Options) (*Pipeline, error) {
 
 func loadNet(m Model) (gocv.Net, error) {
 	b, err := readModel(m)
+	if err == nil && m.Name == ModelFeature {
+		err = m.Recogniser.check(b)
+	}
 	if err != nil {
 		return gocv.Net{}, err
 	}
@@ -175,17 +181,17 @@ func (p *Pipeline) Analyse(f *Frame, d Detection, want Want) (Face, error) {
 		return face, fmt.Errorf("find landmarks: %w", err)
 	}
 	face.Points = points
-	face.Quality.pose(points)
-	aligned, err := p.align(f.mat, points)
+	pose(&face.Quality, points)
+	aligned, err := p.align(f.mat, points, template, image.Pt(alignSize, alignSize))
 	if err != nil {
 		return face, fmt.Errorf("align: %w", err)
 	}
 	defer aligned.Close()
-	if err := face.Quality.exposure(aligned); err != nil {
+	if err := exposure(&face.Quality, aligned); err != nil {
 		return face, fmt.Errorf("measure: %w", err)
 	}
 	if want.Embed != nil && want.Embed(face.Quality) {
-		if face.Raw, err = p.embed(aligned); err != nil {
+		if face.Raw, err = p.embed(f.mat, points, aligned); err != nil {
 			return face, fmt.Errorf("embed: %w", err)
 		}
 		face.Quality.Norm = norm(face.Raw)
@@ -214,7 +220,7 @@ func (p *Pipeline) landmarks(m gocv.Mat, b Box) ([5]Point, error) {
 	defer small.Close()
 	gocv.CvtColor(crop, &grey, gocv.ColorBGRToGray)
 	gocv.Resize(grey, &small, image.Pt(landmarkSide, landmarkSide), 0, 0, gocv.InterpolationLinear)
-	out, err := forward(&p.landmark, small, 1.0/256, gocv.NewScalar(0, 0, 0, 0), landmarkSide, false, 136)
+	out, err := forward(&p.landmark, "", small, feed{side: image.Pt(landmarkSide, landmarkSide), scale: 1.0 / 256}, 136)
 	if err != nil {
 		return [5]Point{}, err
 	}
@@ -227,18 +233,18 @@ func (p *Pipeline) landmarks(m gocv.Mat, b Box) ([5]Point, error) {
 	return fivePoints(l), nil
 }
 
-// align warps the face onto the template. A face much larger than the template is smoothed first, since bilinear sampling would
+// align warps the face onto a template. A face much larger than the template is smoothed first, since bilinear sampling would
 // skip pixels.
-func (p *Pipeline) align(m gocv.Mat, points [5]Point) (gocv.Mat, error) {
+func (p *Pipeline) align(m gocv.Mat, points, onto [5]Point, size image.Point) (gocv.Mat, error) {
 	defer p.stage("align", &p.timing.Align)()
-	s, err := fit(points)
+	s, err := fit(points, onto)
 	if err != nil {
 		return gocv.Mat{}, err
 	}
 	src, k := m, s.scale()
 	if k < 0.55 {
 		sigma := 0.45 / k
-		r := s.footprint(3*sigma + 2).Intersect(image.Rect(0, 0, m.Cols(), m.Rows()))
+		r := s.footprint(size, 3*sigma+2).Intersect(image.Rect(0, 0, m.Cols(), m.Rows()))
 		if r.Dx() < minSide || r.Dy() < minSide {
 			return gocv.Mat{}, fmt.Errorf("%w: face outside the picture", ErrImage)
 		}
@@ -255,34 +261,18 @@ func (p *Pipeline) align(m gocv.Mat, points [5]Point) (gocv.Mat, error) {
 		warp.SetDoubleAt(i/3, i%3, v)
 	}
 	out := gocv.NewMat()
-	gocv.WarpAffineWithParams(src, &out, warp, image.Pt(alignSize, alignSize), gocv.InterpolationLinear, gocv.BorderConstant, color.RGBA{})
+	gocv.WarpAffineWithParams(src, &out, warp, size, gocv.InterpolationLinear, gocv.BorderConstant, color.RGBA{})
 	return out, nil
 }
 
 // footprint is the part of the picture the template covers, with a margin in pixels.
-func (s similarity) footprint(margin float64) image.Rectangle {
+func (s similarity) footprint(size image.Point, margin float64) image.Rectangle {
 	x0, y0, x1, y1 := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
-	for _, c := range []Point{{0, 0}, {alignSize, 0}, {0, alignSize}, {alignSize, alignSize}} {
+	for _, c := range []Point{{0, 0}, {float64(size.X), 0}, {0, float64(size.Y)}, {float64(size.X), float64(size.Y)}} {
 		p := s.back(c)
 		x0, y0, x1, y1 = min(x0, p.X), min(y0, p.Y), max(x1, p.X), max(y1, p.Y)
 	}
 	return image.Rect(int(x0-margin), int(y0-margin), int(x1+margin)+1, int(y1+margin)+1)
-}
-
-func (p *Pipeline) embed(aligned gocv.Mat) ([]float32, error) {
-	defer p.stage(ModelFeature, &p.timing.Feature)()
-	return forward(&p.feature, aligned, 1.0/128, gocv.NewScalar(127, 127, 127, 0), alignSize, false, featureDim)
-}
-
-// forward runs a network with one input and one output and returns a copy of its values, which must be finite.
-func forward(n *gocv.Net, m gocv.Mat, scale float64, mean gocv.Scalar, side int, swap bool, want int) ([]float32, error) {
-	blob := gocv.BlobFromImage(m, scale, image.Pt(side, side), mean, swap, false)
-	defer blob.Close()
-	n.SetInput(blob, "")
-	out := n.Forward("")
-	defer out.Close()
-	v, err := floats(out, want)
-	return slices.Clone(v), err
 }
 
 // floats gives the values of a network's output without copying: they die with the Mat.

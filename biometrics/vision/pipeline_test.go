@@ -61,7 +61,7 @@ func TestExpectedEmbeddings(t *testing.T) {
 	n := 0
 	for sc.Scan() {
 		fields := strings.Fields(sc.Text())
-		if len(fields) != featureDim+1 {
+		if len(fields) != 512+1 {
 			t.Fatalf("line with %d fields", len(fields))
 		}
 		n++

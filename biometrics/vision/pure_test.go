@@ -6,8 +6,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"bordergate/biometrics/onnxtest"
 )
 
 func TestFitRecoversASimilarity(t *testing.T) {
@@ -16,7 +19,7 @@ func TestFitRecoversASimilarity(t *testing.T) {
 	for i, p := range template {
 		points[i] = want.back(p)
 	}
-	got, err := fit(points)
+	got, err := fit(points, template)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +39,7 @@ func TestFitRefuses(t *testing.T) {
 	nan := template
 	nan[3].X = math.NaN()
 	for name, p := range map[string][5]Point{"one spot": {}, "not a number": nan} {
-		if _, err := fit(p); !errors.Is(err, ErrImage) {
+		if _, err := fit(p, template); !errors.Is(err, ErrImage) {
 			t.Errorf("%s: %v, want ErrImage", name, err)
 		}
 	}
@@ -44,13 +47,13 @@ func TestFitRefuses(t *testing.T) {
 
 func TestPose(t *testing.T) {
 	var q Quality
-	q.pose(template)
+	pose(&q, template)
 	if math.Abs(q.EyeDistance-35.24) > 0.01 || math.Abs(q.Roll) > 1 || math.Abs(q.NoseOffset) > 0.02 || math.Abs(q.NoseDrop-0.573) > 0.01 {
 		t.Errorf("template: %+v", q)
 	}
 	turned := template
 	turned[2].X += 0.3 * 35.24
-	q.pose(turned)
+	pose(&q, turned)
 	if math.Abs(q.NoseOffset-0.3) > 0.02 {
 		t.Errorf("turned: offset %.3f, want 0.3", q.NoseOffset)
 	}
@@ -61,11 +64,11 @@ func TestPose(t *testing.T) {
 		rolled[i] = Point{roll.A*p.X - roll.B*p.Y, roll.B*p.X + roll.A*p.Y}
 	}
 	before := q
-	q.pose(rolled)
+	pose(&q, rolled)
 	if math.Abs(q.NoseOffset-before.NoseOffset) > 1e-9 || math.Abs(q.Roll-before.Roll-0.35*180/math.Pi) > 1e-6 {
 		t.Errorf("rolled: %+v", q)
 	}
-	q.pose([5]Point{})
+	pose(&q, [5]Point{})
 }
 
 func TestSuppress(t *testing.T) {
@@ -157,6 +160,33 @@ func FuzzResolve(f *testing.F) {
 		src, err := resolve(s)
 		if err == nil && src.kind == sourceURL && !strings.HasPrefix(s, "http") && !strings.HasPrefix(s, "rtsp") {
 			t.Fatalf("%q became a URL", s)
+		}
+	})
+}
+
+func TestOutputs(t *testing.T) {
+	b := onnxtest.Pool(3, 2, 8)
+	if got := outputs(b); !slices.Equal(got, []string{onnxtest.Mean, onnxtest.Last}) {
+		t.Errorf("outputs %q", got)
+	}
+	for n := range len(b) {
+		outputs(b[:n])
+	}
+	if got := outputs([]byte("no network")); len(got) > 0 {
+		t.Errorf("outputs %q of no network", got)
+	}
+}
+
+func FuzzOutputs(f *testing.F) {
+	f.Add(onnxtest.Pool(3, 2, 8))
+	f.Add([]byte{58, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sum := 0
+		for _, name := range outputs(b) {
+			sum += len(name)
+		}
+		if sum > len(b) {
+			t.Errorf("%d bytes of names in %d", sum, len(b))
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"bordergate/biometrics"
 )
 
 // Errors of this package.
@@ -33,6 +35,8 @@ type Model struct {
 	Name, Path string
 	// SHA256 is lower-case hex.
 	SHA256 string
+	// Recogniser is given for the feature model and no other.
+	Recogniser *Recogniser
 }
 
 // Options are for OpenPipeline.
@@ -66,19 +70,8 @@ type Detection struct {
 	Score float64
 }
 
-// Quality holds the measurements on one face; the terms are those of biometrics.Quality.
-type Quality struct {
-	Score       float64 `json:"score"`
-	Norm        float64 `json:"norm"`
-	EyeDistance float64 `json:"eye_distance"`
-	Laplacian   float64 `json:"laplacian"`
-	Luminance   float64 `json:"luminance"`
-	ShareOver   float64 `json:"share_over"`
-	ShareUnder  float64 `json:"share_under"`
-	NoseOffset  float64 `json:"nose_offset"`
-	NoseDrop    float64 `json:"nose_drop"`
-	Roll        float64 `json:"roll"`
-}
+// Quality holds the measurements on one face.
+type Quality = biometrics.Quality
 
 // Live holds the cues against a presentation attack.
 type Live struct {
@@ -94,7 +87,7 @@ type Face struct {
 	// Points are the left eye, right eye (as seen in the picture), nose tip, left and right corner of the mouth.
 	Points  [5]Point
 	Quality Quality
-	// Raw is the embedding, 512 values, not normalised; nil when it was not asked for.
+	// Raw is the embedding, as many values as the recogniser gives, not normalised; nil when it was not asked for.
 	Raw []float32
 	// Live is nil when it was not asked for.
 	Live *Live

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bordergate/biometrics"
+	"bordergate/biometrics/recogniser"
 	"bordergate/configs"
 )
 
@@ -37,18 +38,13 @@ func (f *faceFlags) register(fs *flag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "print JSON")
 }
 
-// faceThresholds converts the manifest's scores.
-func faceThresholds(l configs.ScoreLimits) (biometrics.Thresholds, error) {
-	t := biometrics.Thresholds{Reject: l.Reject, TooGood: l.TooGood}
-	for _, a := range l.Accept {
-		p := biometrics.Point{FMR: a.FMR, Accept: a.Score}
-		if a.Frames == 1 {
-			t.Single = append(t.Single, p)
-		} else {
-			t.Fused = append(t.Fused, p)
-		}
+// open reads the manifest and returns its recogniser.
+func (f *faceFlags) open() (*biometrics.Recogniser, error) {
+	man, err := configs.LoadModels(f.tool.manifest)
+	if err != nil {
+		return nil, err
 	}
-	return t, t.Validate()
+	return recogniser.Open(man, f.tool.models)
 }
 
 // judgement is a liveness verdict on one picture.
@@ -95,15 +91,11 @@ func faceVerify(ctx context.Context, e env, args []string) int {
 		return unable(e, words, errors.New("two pictures are compared: give two files"))
 	}
 	start := time.Now()
-	man, err := configs.LoadModels(ff.tool.manifest)
+	model, err := ff.open()
 	if err != nil {
 		return unable(e, words, err)
 	}
-	t, err := faceThresholds(man.Thresholds)
-	if err != nil {
-		return unable(e, words, err)
-	}
-	accept, ok := t.At(ff.fmr, 1)
+	accept, ok := model.Limits.At(ff.fmr, 1)
 	if !ok {
 		return unable(e, words, fmt.Errorf("the manifest has no threshold for a false match rate of %g", ff.fmr))
 	}
@@ -122,7 +114,7 @@ func faceVerify(ctx context.Context, e env, args []string) int {
 			v.Millis[k] += ms
 		}
 	}
-	verdict, err := v.compare(pics, t, ff.fmr)
+	verdict, err := v.compare(pics, model, ff.fmr)
 	if err != nil {
 		return unable(e, words, err)
 	}
@@ -132,21 +124,21 @@ func faceVerify(ctx context.Context, e env, args []string) int {
 }
 
 // compare scores the second face against a reference of the first, as a gate does.
-func (v *verification) compare(pics []visionPicture, t biometrics.Thresholds, fmr float64) (biometrics.Match, error) {
+func (v *verification) compare(pics []visionPicture, model *biometrics.Recogniser, fmr float64) (biometrics.Match, error) {
 	a, b := pics[0].main(), pics[1].main()
 	if a == nil || b == nil {
 		return biometrics.MatchNone, nil
 	}
-	ref, err := biometrics.Enrol(a.raw)
+	ref, err := model.Enrol(a.raw)
 	if err != nil {
 		return biometrics.MatchNone, err
 	}
-	s, err := biometrics.Score(b.raw, ref)
+	s, err := model.Score(b.raw, ref)
 	if err != nil {
 		return biometrics.MatchNone, err
 	}
 	v.Score = &s
-	return t.Judge(s, fmr, 1), nil
+	return model.Limits.Judge(s, fmr, 1), nil
 }
 
 // enrolment is what "face enrol" prints.
@@ -171,23 +163,19 @@ func faceEnrol(ctx context.Context, e env, args []string) int {
 	if len(files) == 0 {
 		return unable(e, words, errors.New("no picture given"))
 	}
-	man, err := configs.LoadModels(ff.tool.manifest)
+	model, err := ff.open()
 	if err != nil {
 		return unable(e, words, err)
-	}
-	feature, ok := man.ByUse(configs.UseFeature)
-	if !ok {
-		return unable(e, words, errors.New("the manifest names no recogniser"))
 	}
 	pics, err := ff.tool.images(ctx, files)
 	if err != nil {
 		return unable(e, words, err)
 	}
-	out := enrolment{Model: biometrics.ModelID(feature.Name, feature.SHA256), Accepted: true}
+	out := enrolment{Model: model.ID, Accepted: true}
 	var raws []biometrics.Embedding
 	for _, p := range pics {
 		q := p.quality()
-		ok, hint := biometrics.EnrolRules().Judge(q)
+		ok, hint := model.EnrolRules().Judge(q)
 		out.Accepted = out.Accepted && ok
 		out.Hints, out.Quality = append(out.Hints, hint), append(out.Quality, q)
 		if f := p.main(); f != nil {
@@ -199,7 +187,7 @@ func faceEnrol(ctx context.Context, e env, args []string) int {
 		out.Accepted = false
 		return printResult(e, words, out, false)
 	}
-	ref, err := biometrics.Enrol(raws...)
+	ref, err := model.Enrol(raws...)
 	if err != nil {
 		return unable(e, words, err)
 	}

@@ -60,21 +60,16 @@ func newFaceRate(k, n int) faceRate {
 
 // faceSide is a picture on both sides of a comparison: the reference as stored, and the projected probe.
 type faceSide struct {
-	ref   [biometrics.RefDim]float32
-	probe [biometrics.RefDim]float32
+	ref, probe []float32
 }
 
-func newFaceSide(raw biometrics.Embedding) (*faceSide, error) {
-	ref, err := biometrics.Enrol(raw)
+func newFaceSide(model *biometrics.Recogniser, raw biometrics.Embedding) (*faceSide, error) {
+	ref, err := model.Enrol(raw)
 	if err != nil {
 		return nil, err
 	}
-	basis, err := biometrics.DefaultBasis()
-	if err != nil {
-		return nil, err
-	}
-	s := &faceSide{}
-	y := basis.Project(raw)
+	y := model.Project(raw)
+	s := &faceSide{ref: make([]float32, len(y)), probe: make([]float32, len(y))}
 	var nr, ny float64
 	for i := range y {
 		nr += float64(ref[i]) * float64(ref[i])
@@ -142,12 +137,16 @@ func faceEvaluate(ctx context.Context, e env, args []string) int {
 		return unable(e, words, fmt.Errorf("--impostors %q: listed or all", *impostors))
 	}
 	start := time.Now()
+	model, err := ff.open()
+	if err != nil {
+		return unable(e, words, err)
+	}
 	pairs, err := readPairs(*pairsFile)
 	if err != nil {
 		return unable(e, words, err)
 	}
 	names := picturesOf(pairs)
-	sides, err := embedAll(ctx, e, ff.tool, *root, names)
+	sides, err := embedAll(ctx, e, model, ff.tool, *root, names)
 	if err != nil {
 		return unable(e, words, err)
 	}
@@ -212,7 +211,7 @@ func picturesOf(pairs []facePair) []string {
 
 // embedAll embeds every picture on two processes. A picture without a face, or that cannot be read as a picture, is missing in the
 // result: a failure to acquire.
-func embedAll(ctx context.Context, e env, tool visionTool, root string, names []string) (map[string]*faceSide, error) {
+func embedAll(ctx context.Context, e env, model *biometrics.Recogniser, tool visionTool, root string, names []string) (map[string]*faceSide, error) {
 	sides := make(map[string]*faceSide, len(names))
 	done := 0
 	err := tool.embed(ctx, root, names, 2, func(p visionPicture) error {
@@ -223,7 +222,7 @@ func embedAll(ctx context.Context, e env, tool visionTool, root string, names []
 		if f == nil {
 			return nil
 		}
-		s, err := newFaceSide(f.raw)
+		s, err := newFaceSide(model, f.raw)
 		if err != nil {
 			return err
 		}

@@ -43,9 +43,9 @@ for n in "$@"; do cat "` + dir + `/$(basename "$n").json" || exit 2; done
 // invented returns an embedding of an invented person; the same seed is the same person, noise is the second frame's difference.
 func invented(seed uint64, noise float64) biometrics.Embedding {
 	rng, off := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
-	e := make(biometrics.Embedding, biometrics.Dim)
+	e := make(biometrics.Embedding, 512)
 	for i := range e {
-		e[i] = float32((rng.NormFloat64() + noise*off.NormFloat64()) * 3.6 / math.Sqrt(biometrics.Dim))
+		e[i] = float32((rng.NormFloat64() + noise*off.NormFloat64()) * 3.6 / math.Sqrt(512))
 	}
 	return e
 }

@@ -60,7 +60,7 @@ type visionQuality struct {
 
 // main returns the chosen face, nil when there is none.
 func (p *visionPicture) main() *visionFace {
-	if p.Main < 0 || p.Main >= len(p.Faces) || p.Faces[p.Main].raw == nil {
+	if p.Main < 0 || p.Main >= len(p.Faces) || len(p.Faces[p.Main].raw) == 0 {
 		return nil
 	}
 	return &p.Faces[p.Main]
@@ -194,10 +194,10 @@ func takeLine(b []byte, take func(visionPicture) error) error {
 	}
 	for i := range p.Faces {
 		raw, err := base64.StdEncoding.DecodeString(p.Faces[i].Embedding)
-		if err != nil || len(raw) != 4*biometrics.Dim {
+		if err != nil || len(raw)%4 != 0 || len(raw) > 4*biometrics.MaxValues {
 			return fmt.Errorf("read gatevision: embedding of %d bytes", len(raw))
 		}
-		v := make(biometrics.Embedding, biometrics.Dim)
+		v := make(biometrics.Embedding, len(raw)/4)
 		for k := range v {
 			v[k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
 		}

@@ -167,9 +167,11 @@ func newStation(t *testing.T, ball, served []byte) station {
 	for _, use := range []string{"detect", "landmark", "feature", "liveness"} {
 		m := wantModel(use, "model "+use)
 		fmt.Fprintf(&text, "  - {name: %s, use: %s, file: %s, source: s, member: %s, bytes: %d, sha256: %s, licence: MIT,\n"+
-			"     input: {width: 64, height: 64, colour: bgr, scale: 1}}\n", use, use, m.File, m.Member, m.Bytes, m.SHA256)
+			"     input: {width: 64, height: 64, colour: bgr, scale: 1}, recognise: {dimension: 16, reference: {size: 16},\n"+
+			"     align: [[20, 20], [44, 20], [32, 34], [24, 48], [40, 48]], thresholds: {reject: 0.34, too_good: 0.97,\n"+
+			"     accept: [{frames: 1, fmr: 1e-4, score: 0.4}, {frames: 3, fmr: 1e-4, score: 0.4}]}}}\n", use, use, m.File, m.Member, m.Bytes, m.SHA256)
 	}
-	text.WriteString("thresholds: {reject: 0.34, too_good: 0.97, accept: [{frames: 1, fmr: 1e-4, score: 0.411}]}\n")
+	text.WriteString("recogniser: feature\n")
 	putText(t, s.manifest, text.String())
 	putText(t, filepath.Join(work, "served"), string(served))
 	bin := filepath.Join(work, "bin")

@@ -34,17 +34,17 @@ type faceJob struct {
 }
 
 func newFaceJob(cfg worker.WorkerConfig, child *worker.Child) (*faceJob, error) {
-	var models []vision.Model
-	for _, m := range cfg.Models {
-		models = append(models, vision.Model{Name: m.Name, Path: m.Path, SHA256: m.SHA256})
+	models, norm, err := told(cfg.Models)
+	if err != nil {
+		return nil, err
 	}
 	j := &faceJob{child: child, rules: biometrics.ProbeRules(), eyes: minEyes, frames: livenessFrames}
 	j.enter = func(stage string) { child.Note(worker.LaneWork, worker.Trace{Stage: stage}) }
-	var err error
 	j.pipe, err = vision.OpenPipeline(models, vision.Options{Threads: cfg.Threads, Enter: func(stage string) { j.enter(stage) }})
 	if err != nil {
 		return nil, err
 	}
+	j.rules.MinNorm = norm
 	if cfg.MinEyeDistance > 0 {
 		j.eyes = float64(cfg.MinEyeDistance)
 	}
@@ -90,10 +90,8 @@ func (j *faceJob) embed(q vision.Quality) bool {
 // live spends the liveness network on the session's first frames that take part in a match, and on no others: that one face is alive
 // does not make another so.
 func (j *faceJob) live(q vision.Quality, faces int, second float64) bool {
-	usable, _ := j.rules.Judge(biometrics.Quality{
-		Faces: faces, Second: second, Score: q.Score, Norm: q.Norm, EyeDistance: q.EyeDistance, Laplacian: q.Laplacian,
-		Luminance: q.Luminance, ShareOver: q.ShareOver, ShareUnder: q.ShareUnder, NoseOffset: q.NoseOffset, NoseDrop: q.NoseDrop, Roll: q.Roll,
-	})
+	q.Faces, q.Second = faces, second
+	usable, _ := j.rules.Judge(q)
 	return usable && j.lived < j.frames
 }
 

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"path/filepath"
 
 	"bordergate/biometrics/vision"
 	"bordergate/configs"
+	worker "bordergate/hal/vision"
 )
 
 // modelFlags are the flags every one-shot has.
@@ -37,7 +38,42 @@ func (m *modelFlags) open() (*vision.Pipeline, error) {
 		if !ok {
 			return nil, errors.New("manifest names no model for " + use)
 		}
-		models = append(models, vision.Model{Name: name, Path: filepath.Join(m.dir, filepath.FromSlash(f.File)), SHA256: f.SHA256})
+		models = append(models, model(name, f.Path(m.dir), f))
 	}
 	return vision.OpenPipeline(models, vision.Options{Threads: m.threads})
+}
+
+// model is a network as the manifest describes it.
+func model(name, path string, f configs.Model) vision.Model {
+	m := vision.Model{Name: name, Path: path, SHA256: f.SHA256}
+	if name == vision.ModelFeature {
+		m.Recogniser = &vision.Recogniser{
+			Width: f.Input.Width, Height: f.Input.Height, Scale: f.Input.Scale, Mean: f.Input.Mean.Three(), SwapRB: f.Input.SwapRB,
+			Grey: f.Input.Colour == "grey", Output: f.Recognise.Output, Dim: f.Recognise.Dimension,
+		}
+		for i := range min(len(f.Recognise.Align), len(m.Recogniser.Template)) {
+			if p := f.Recognise.Align[i]; len(p) == 2 {
+				m.Recogniser.Template[i] = vision.Point{X: p[0], Y: p[1]}
+			}
+		}
+	}
+	return m
+}
+
+// told are the networks a worker was told of, and the least norm of a face that takes part.
+func told(list []worker.ModelFile) (models []vision.Model, norm float64, err error) {
+	for _, t := range list {
+		f := configs.Model{}
+		if len(t.Spec) > 0 {
+			if err := json.Unmarshal(t.Spec, &f); err != nil {
+				return nil, 0, fmt.Errorf("read description of model %s: %w", t.Name, err)
+			}
+		}
+		f.SHA256 = t.SHA256
+		models = append(models, model(t.Name, t.Path, f))
+		if t.Name == vision.ModelFeature {
+			norm = f.Recognise.Norm.Probe
+		}
+	}
+	return models, norm, nil
 }

@@ -32,7 +32,7 @@ type picture struct {
 	Millis millis     `json:"millis"`
 }
 
-// faceLine is one face. The embedding is 512 float32, little-endian, in base64.
+// faceLine is one face. The embedding is the recogniser's float32 values, little-endian, in base64.
 type faceLine struct {
 	Box       vision.Box      `json:"box"`
 	Points    [5]vision.Point `json:"points"`
@@ -189,6 +189,7 @@ func one(pipe *vision.Pipeline, sel selection, path string) (picture, error) {
 			continue
 		}
 		face, err := pipe.Analyse(f, d, want)
+		face.Quality.Faces, face.Quality.Second = len(found), vision.Second(found, i)
 		if errors.Is(err, vision.ErrImage) {
 			// A face at the very edge cannot be cut out; the others still count.
 			continue

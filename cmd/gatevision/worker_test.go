@@ -57,19 +57,14 @@ func faceModels(tb testing.TB) []worker.ModelFile {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var out []worker.ModelFile
-	for _, use := range []string{configs.UseDetect, configs.UseLandmark, configs.UseFeature, configs.UseLiveness} {
-		m, ok := man.ByUse(use)
-		p, err := filepath.Abs(filepath.Join(root, "models", m.File))
-		if err != nil || !ok {
-			tb.Fatal(use, ok, err)
-		}
-		if _, err := os.Stat(p); err != nil {
-			tb.Skip("model pack not here: run \"make models\"")
-		}
-		out = append(out, worker.ModelFile{Name: use, Path: p, SHA256: m.SHA256})
+	dir, err := filepath.Abs(filepath.Join(root, "models"))
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return out
+	if err := man.Check(dir); errors.Is(err, configs.ErrModelMissing) {
+		tb.Skip("model pack not here: run \"make models\"")
+	}
+	return modelFiles(tb, man, dir)
 }
 
 func serveWorker(t *testing.T, cfg worker.WorkerConfig) *worker.Worker {

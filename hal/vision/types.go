@@ -31,6 +31,8 @@ type ModelFile struct {
 	Name   string `json:"name"`
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
+	// Spec is how the network is fed and read, in the words of the model manifest; nothing here looks into it.
+	Spec json.RawMessage `json:"spec,omitempty"`
 }
 
 // WorkerConfig is the first message to a worker, and all it knows.

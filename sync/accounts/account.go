@@ -17,7 +17,7 @@ type Account struct {
 	Kind         string // citizen, foreigner or organisation
 	Organisation string // who answers for it, or empty
 	Model        string // face model that Reference is of
-	Reference    []byte // wire.ReferenceSize bytes or none
+	Reference    []byte // as many bytes as Model keeps, or none
 	Ver          uint64 // version of the newest change
 	// Overlaid says that Status comes from a change that is not committed yet.
 	Overlaid bool
@@ -64,7 +64,7 @@ func (a *Account) encode() ([]byte, error) {
 	status, err1 := index(statuses, a.Status)
 	kind, err2 := index(kinds, a.Kind)
 	if err := errors.Join(err1, err2); err != nil || len(a.Organisation) > 255 || len(a.Model) > 255 ||
-		a.Level < 0 || a.Level > 2 || len(a.Reference) != 0 && len(a.Reference) != wire.ReferenceSize {
+		a.Level < 0 || a.Level > 2 || !wire.IsReferenceSize(len(a.Reference)) {
 		return nil, errValue
 	}
 	b := make([]byte, 0, 16+len(a.Organisation)+len(a.Model)+len(a.Reference))
@@ -93,7 +93,7 @@ func decodeAccount(b []byte) (Account, error) {
 	if a.Model, b, ok = text(b); !ok {
 		return Account{}, errValue
 	}
-	if len(b) != 0 && len(b) != wire.ReferenceSize {
+	if !wire.IsReferenceSize(len(b)) {
 		return Account{}, errValue
 	}
 	if len(b) > 0 {

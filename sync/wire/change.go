@@ -41,7 +41,9 @@ const (
 	MaxAccountID   = 64
 	MaxPass        = 64 // bytes of a pass number
 	MaxModel       = 64
-	ReferenceSize  = 160      // bytes of a face reference
+	ReferenceSize  = 160 // bytes of the shipped recogniser's face reference
+	MinReference   = 16  // bytes of any recogniser's
+	MaxReference   = 1024
 	MaxDeltaN      = 500      // changes in one delta
 	MaxDeltaPlain  = 64 << 10 // bytes of a delta's list
 	maxDecisionTxt = 200
@@ -152,14 +154,18 @@ func (c Change) Check() error {
 	return fmt.Errorf("%w: op %.20q", ErrChange, c.Op)
 }
 
+// IsReferenceSize says whether a face reference may have so many bytes: how
+// many is its model's to say.
+func IsReferenceSize(n int) bool { return n == 0 || MinReference <= n && n <= MaxReference }
+
 func (c Change) checkPut() error {
 	switch {
 	case c.Level != 1 && c.Level != 2:
 		return fmt.Errorf("%w: level %d", ErrChange, c.Level)
 	case !slices.Contains([]string{KindCitizen, KindForeigner, KindOrganisation}, c.Kind):
 		return fmt.Errorf("%w: kind %.20q", ErrChange, c.Kind)
-	case len(c.Reference) != 0 && len(c.Reference) != ReferenceSize:
-		return fmt.Errorf("%w: reference of %d bytes, want %d", ErrChange, len(c.Reference), ReferenceSize)
+	case !IsReferenceSize(len(c.Reference)):
+		return fmt.Errorf("%w: reference of %d bytes, want %d to %d or none", ErrChange, len(c.Reference), MinReference, MaxReference)
 	case c.Decision != nil:
 		return fmt.Errorf("%w: a put with a decision", ErrChange)
 	}

@@ -26,18 +26,19 @@ func TestPutIsChecked(t *testing.T) {
 		change func(*Change)
 		err    error
 	}{
-		"good":             {func(*Change) {}, nil},
-		"without a face":   {func(c *Change) { c.Reference = nil }, nil},
-		"no account":       {func(c *Change) { c.Account = "" }, ErrChange},
-		"long account":     {func(c *Change) { c.Account = strings.Repeat("a", MaxAccountID+1) }, ErrChange},
-		"version 0":        {func(c *Change) { c.Ver = 0 }, ErrChange},
-		"status":           {func(c *Change) { c.Status = "paused" }, ErrChange},
-		"level":            {func(c *Change) { c.Level = 3 }, ErrChange},
-		"kind":             {func(c *Change) { c.Kind = "robot" }, ErrChange},
-		"half a reference": {func(c *Change) { c.Reference = c.Reference[:80] }, ErrChange},
-		"with a decision":  {func(c *Change) { c.Decision = goodStatus().Decision }, ErrChange},
-		"unknown op":       {func(c *Change) { c.Op = "drop" }, ErrChange},
-		"empty op":         {func(c *Change) { c.Op = "" }, ErrChange},
+		"good":            {func(*Change) {}, nil},
+		"without a face":  {func(c *Change) { c.Reference = nil }, nil},
+		"no account":      {func(c *Change) { c.Account = "" }, ErrChange},
+		"long account":    {func(c *Change) { c.Account = strings.Repeat("a", MaxAccountID+1) }, ErrChange},
+		"version 0":       {func(c *Change) { c.Ver = 0 }, ErrChange},
+		"status":          {func(c *Change) { c.Status = "paused" }, ErrChange},
+		"level":           {func(c *Change) { c.Level = 3 }, ErrChange},
+		"kind":            {func(c *Change) { c.Kind = "robot" }, ErrChange},
+		"short reference": {func(c *Change) { c.Reference = c.Reference[:MinReference-1] }, ErrChange},
+		"long reference":  {func(c *Change) { c.Reference = make([]byte, MaxReference+1) }, ErrChange},
+		"with a decision": {func(c *Change) { c.Decision = goodStatus().Decision }, ErrChange},
+		"unknown op":      {func(c *Change) { c.Op = "drop" }, ErrChange},
+		"empty op":        {func(c *Change) { c.Op = "" }, ErrChange},
 	} {
 		c := goodPut()
 		tc.change(&c)

@@ -15,6 +15,7 @@ import (
 type eye struct {
 	camera gate.Camera
 	worker *vision.Worker
+	model  *biometrics.Recogniser
 	rules  biometrics.Rules
 	log    *slog.Logger
 	post   func(gate.Input)
@@ -156,7 +157,7 @@ func (e *eye) face(v vision.Face) gate.Face {
 		ShareOver: float64(q.ShareOver), ShareUnder: float64(q.ShareUnder),
 		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
 	})
-	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == biometrics.Dim, Hint: string(e.steady(v.FrameAt, hint)), Norm: q.Norm}
+	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == e.model.Dim, Hint: string(e.steady(v.FrameAt, hint)), Norm: q.Norm}
 	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {
 		// Far behind the traveller: not a second person in the lane.
 		f.Count = 1

@@ -13,9 +13,7 @@ type follower struct{ track *biometrics.Tracker }
 // newFollower takes the recogniser's rejecting score as what tells two persons
 // apart.
 func newFollower(swap float64) follower {
-	rule := biometrics.DefaultTrackRule()
-	rule.Swap = swap
-	return follower{track: biometrics.NewTracker(rule)}
+	return follower{track: biometrics.NewTracker(biometrics.DefaultTrackRule(swap))}
 }
 
 // Begin implements gate.Tracker.

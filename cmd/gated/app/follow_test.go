@@ -24,14 +24,14 @@ func sight(ms int64, x float32, raw biometrics.Embedding) vision.Face {
 // reference never comes of frames of both.
 func TestMatchIsOfOnePerson(t *testing.T) {
 	holder, noise, other := person(1), person(2), person(3)
-	ref, err := biometrics.Enrol(holder)
+	ref, err := testMatcher().model.Enrol(holder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &eye{rules: biometrics.ProbeRules()}
+	e := &eye{model: testMatcher().model, rules: biometrics.ProbeRules()}
 	matches := 0
 	rapid.Check(t, func(t *rapid.T) {
-		f := newFollower(testMatcher().limits.Reject)
+		f := newFollower(testMatcher().model.Limits.Reject)
 		var faces []gate.Face
 		var whose []bool
 		ms := int64(0)
@@ -74,7 +74,7 @@ func TestMatchIsOfOnePerson(t *testing.T) {
 }
 
 func TestSecondFaceBreaksTheTrack(t *testing.T) {
-	e, f := &eye{rules: biometrics.ProbeRules()}, newFollower(.34)
+	e, f := &eye{model: testMatcher().model, rules: biometrics.ProbeRules()}, newFollower(.34)
 	a := person(1)
 	see := func(ms int64, second float32) gate.Sight {
 		v := sight(ms, 500, a)
@@ -91,7 +91,7 @@ func TestSecondFaceBreaksTheTrack(t *testing.T) {
 }
 
 func TestHintsAreOfOneTraveller(t *testing.T) {
-	e := &eye{camera: gate.FaceCamera, rules: biometrics.ProbeRules()}
+	e := &eye{camera: gate.FaceCamera, model: testMatcher().model, rules: biometrics.ProbeRules()}
 	far := sight(0, 500, person(1))
 	far.Quality.EyeDistance = 30
 	see := func(ms int64) string {

@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 
 	"bordergate/barcode/pass"
 	"bordergate/barcode/seal"
-	"bordergate/biometrics"
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/hal"
@@ -53,7 +53,7 @@ func (a *App) openEyes() error {
 	if err != nil {
 		return err
 	}
-	a.matcher, err = newMatcher(models, a.cfg.Models.FMR)
+	a.matcher, err = newMatcher(models, a.cfg.Models)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (a *App) openEyes() error {
 		if err := o.Config.Validate(); err != nil {
 			return fmt.Errorf("configure %s camera: %w", c.name, err)
 		}
-		e := &eye{camera: c.camera, worker: vision.NewWorker(o), rules: biometrics.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
+		e := &eye{camera: c.camera, worker: vision.NewWorker(o), model: a.matcher.model, rules: a.matcher.model.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
 		a.eyes = append(a.eyes, e)
 		a.run(c.name+" camera", e.worker.Serve)
 		a.run(c.name+" camera events", e.serveEvents)
@@ -98,7 +98,12 @@ func modelFiles(m *configs.Models, dir string) ([]vision.ModelFile, error) {
 			errs = append(errs, fmt.Errorf("check model %s: %w", use, err))
 			continue
 		}
-		out = append(out, vision.ModelFile{Name: use, Path: path, SHA256: f.SHA256})
+		spec, err := json.Marshal(f)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("describe model %s: %w", use, err))
+			continue
+		}
+		out = append(out, vision.ModelFile{Name: use, Path: path, SHA256: f.SHA256, Spec: spec})
 	}
 	return out, errors.Join(errs...)
 }
@@ -182,8 +187,8 @@ func (a *App) openLane() error {
 			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
-		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.limits.Reject),
-		References: references{a.templates, a.matcher.model, a.log.With("part", "passes")},
+		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
+		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
 		Mono: monoNow, Beat: a.beat(),
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"bordergate/biometrics"
+	"bordergate/biometrics/recogniser"
 	"bordergate/configs"
 	"bordergate/gate"
 )
@@ -19,50 +20,34 @@ const (
 // matcher compares a transaction's faces with a reference. It keeps nothing
 // between calls: a probe lives as long as its transaction.
 type matcher struct {
-	limits biometrics.Thresholds
-	fmr    float64
-	live   biometrics.LivenessRule
-	net    string // the liveness network
-	model  string
+	model *biometrics.Recogniser
+	fmr   float64
+	live  biometrics.LivenessRule
+	net   string // the liveness network
 }
 
-// newMatcher takes the operating points of the manifest; the station names a
-// false match rate, never a score.
-func newMatcher(m *configs.Models, fmr float64) (matcher, error) {
-	feature, ok := m.ByUse(configs.UseFeature)
-	if !ok {
-		return matcher{}, errors.New("models.manifest names no recogniser")
-	}
-	limits := biometrics.Thresholds{Reject: m.Thresholds.Reject, TooGood: m.Thresholds.TooGood}
-	for _, a := range m.Thresholds.Accept {
-		p := biometrics.Point{FMR: a.FMR, Accept: a.Score}
-		if a.Frames == 1 {
-			limits.Single = append(limits.Single, p)
-		} else {
-			limits.Fused = append(limits.Fused, p)
-		}
-	}
-	if err := limits.Validate(); err != nil {
+// newMatcher takes the recogniser of the manifest with its operating points;
+// the station names a false match rate, never a score.
+func newMatcher(m *configs.Models, use configs.ModelUse) (matcher, error) {
+	model, err := recogniser.Open(m, use.Dir)
+	if err != nil {
 		return matcher{}, fmt.Errorf("use models.manifest: %w", err)
 	}
-	if _, ok := limits.At(fmr, minFrames); !ok {
-		return matcher{}, fmt.Errorf("models.fmr %g has no threshold in models.manifest", fmr)
+	if _, ok := model.Limits.At(use.FMR, minFrames); !ok {
+		return matcher{}, fmt.Errorf("models.fmr %g has no threshold in models.manifest", use.FMR)
 	}
 	net, ok := m.ByUse(configs.UseLiveness)
 	if !ok {
 		return matcher{}, errors.New("models.manifest names no liveness network")
 	}
-	return matcher{
-		limits: limits, fmr: fmr, live: biometrics.DefaultLivenessRule(),
-		net: biometrics.ModelID(net.Name, net.SHA256), model: biometrics.ModelID(feature.Name, feature.SHA256),
-	}, nil
+	return matcher{model: model, fmr: use.FMR, live: biometrics.DefaultLivenessRule(), net: biometrics.ModelID(net.Name, net.SHA256)}, nil
 }
 
 // Match implements gate.Matcher.
 func (m matcher) Match(faces []gate.Face, model string, reference []byte, final bool) gate.Match {
-	out := gate.Match{Model: m.model, LivenessVersion: m.live.Version(m.net)}
-	ref, err := biometrics.ParseReference(reference)
-	if err != nil || model != m.model {
+	out := gate.Match{Model: m.model.ID, LivenessVersion: m.live.Version(m.net)}
+	ref, err := m.model.Parse(reference)
+	if err != nil || model != m.model.ID {
 		// A reference of another model cannot be compared with this one's
 		// embeddings.
 		return out
@@ -75,13 +60,13 @@ func (m matcher) Match(faces []gate.Face, model string, reference []byte, final 
 		return out
 	}
 	out.Score = probe.Score(ref)
-	out.Threshold, _ = m.limits.At(m.fmr, out.Frames)
+	out.Threshold, _ = m.model.Limits.At(m.fmr, out.Frames)
 	out.Similarity = m.similarity(out.Score, out.Frames, len(faces), final)
 	return out
 }
 
 func (m matcher) gather(faces []gate.Face) (*biometrics.Fusion, *biometrics.LivenessSession) {
-	var probe biometrics.Fusion
+	probe := m.model.NewFusion()
 	var live biometrics.LivenessSession
 	for _, f := range faces {
 		// A frame that is weak or of another person takes no part; what is
@@ -91,7 +76,7 @@ func (m matcher) gather(faces []gate.Face) (*biometrics.Fusion, *biometrics.Live
 			live.Add(biometrics.LivenessScore(f.Live))
 		}
 	}
-	return &probe, &live
+	return probe, &live
 }
 
 func (m matcher) liveness(s *biometrics.LivenessSession, final bool) gate.Liveness {
@@ -111,7 +96,7 @@ func (m matcher) similarity(score float64, fused, seen int, final bool) gate.Sim
 	if fused < minFrames && !final {
 		return gate.Undecided
 	}
-	switch m.limits.Judge(score, m.fmr, fused) {
+	switch m.model.Limits.Judge(score, m.fmr, fused) {
 	case biometrics.MatchAccept:
 		return gate.Same
 	case biometrics.MatchTooGood:

@@ -5,18 +5,29 @@ import (
 	"testing"
 
 	"bordergate/biometrics"
+	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/hal/vision"
 )
 
+// testMatcher has the shipped manifest's recogniser under another id.
 func testMatcher() matcher {
-	return matcher{limits: biometrics.DefaultThresholds(), fmr: 1e-4, live: biometrics.DefaultLivenessRule(), model: "m"}
+	models, err := configs.LoadModels("../../../configs/models.yaml")
+	if err != nil {
+		panic(err)
+	}
+	m, err := newMatcher(models, configs.ModelUse{FMR: 1e-4})
+	if err != nil {
+		panic(err)
+	}
+	m.model.ID = "m"
+	return m
 }
 
 // person is a random direction with the length of a good face.
 func person(seed uint64) biometrics.Embedding {
 	r := rand.New(rand.NewPCG(seed, 1))
-	e := make(biometrics.Embedding, biometrics.Dim)
+	e := make(biometrics.Embedding, testMatcher().model.Dim)
 	for i := range e {
 		e[i] = float32(r.NormFloat64())
 	}
@@ -31,9 +42,9 @@ func person(seed uint64) biometrics.Embedding {
 
 func lift(b *biometrics.Basis, e biometrics.Embedding) biometrics.Embedding {
 	y := b.Project(e)
-	out := make(biometrics.Embedding, biometrics.Dim)
+	out := make(biometrics.Embedding, len(e))
 	for i := range out {
-		unit := make(biometrics.Embedding, biometrics.Dim)
+		unit := make(biometrics.Embedding, len(e))
 		unit[i] = 1
 		row := b.Project(unit)
 		var v float64
@@ -73,7 +84,7 @@ func faces(n int, e biometrics.Embedding) []gate.Face {
 
 func TestMatcher(t *testing.T) {
 	a, b := person(1), person(2)
-	ref, err := biometrics.Enrol(a)
+	ref, err := testMatcher().model.Enrol(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +121,7 @@ func TestMatcher(t *testing.T) {
 
 func TestMatcherLiveness(t *testing.T) {
 	a := person(1)
-	ref, err := biometrics.Enrol(a)
+	ref, err := testMatcher().model.Enrol(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +153,7 @@ func TestMatcherLiveness(t *testing.T) {
 // tilted so that it takes no part in the comparison, before the photograph.
 func TestMatcherTakesLivenessOfTheComparedFaceOnly(t *testing.T) {
 	victim, attacker := person(1), person(2)
-	ref, err := biometrics.Enrol(victim)
+	ref, err := testMatcher().model.Enrol(victim)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"bordergate/barcode/pass"
-	"bordergate/biometrics"
 	"bordergate/gate"
 )
 
@@ -30,12 +29,12 @@ func templateKeys(t *testing.T, keys ...pass.TemplateKey) pass.TemplateKeys {
 }
 
 func TestTemplateOfAPass(t *testing.T) {
-	ref, err := biometrics.Enrol(person(1))
+	ref, err := testMatcher().model.Enrol(person(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now, old, foreign := pass.NewTemplateKey(), pass.NewTemplateKey(), pass.NewTemplateKey()
-	flat := make([]byte, biometrics.RefDim) // opens, and is no reference
+	flat := make([]byte, testMatcher().model.Size()) // opens, and is no reference
 	cases := []struct {
 		name   string
 		by     pass.TemplateKey

@@ -5,13 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	"bordergate/biometrics"
+	"bordergate/biometrics/recogniser"
 	"bordergate/cmd/gatesim/people"
 	"bordergate/cmd/gatesim/scene"
 	"bordergate/configs"
@@ -37,7 +37,7 @@ type Enrolled struct {
 // Office enrols people.
 type Office struct {
 	o     Options
-	model string
+	model *biometrics.Recogniser
 }
 
 // New opens an office with the models of the manifest.
@@ -46,14 +46,14 @@ func New(o Options) (*Office, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open enrolment: %w", err)
 	}
-	f, ok := m.ByUse(configs.UseFeature)
-	if !ok {
-		return nil, errors.New("open enrolment: the manifest names no recogniser")
+	model, err := recogniser.Open(m, o.Models)
+	if err != nil {
+		return nil, fmt.Errorf("open enrolment: %w", err)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open enrolment: %w", err)
 	}
-	return &Office{o: o, model: biometrics.ModelID(f.Name, f.SHA256)}, nil
+	return &Office{o: o, model: model}, nil
 }
 
 // finding is what was found in one portrait.
@@ -102,7 +102,7 @@ func (f *Office) batch(ctx context.Context, list []people.Person) ([]Enrolled, e
 		if err != nil {
 			return nil, err
 		}
-		if good, _ := biometrics.EnrolRules().Judge(a.Quality); !good {
+		if good, _ := f.model.EnrolRules().Judge(a.Quality); !good {
 			continue
 		}
 		if !p.Recapture() {
@@ -110,16 +110,16 @@ func (f *Office) batch(ctx context.Context, list []people.Person) ([]Enrolled, e
 			if err != nil {
 				return nil, err
 			}
-			if good, _ := filmRules().Judge(b.Quality); !good {
+			if good, _ := filmRules(f.model).Judge(b.Quality); !good {
 				continue
 			}
 			p.Film.Face.Nose = nose(p.Film.Face, b.Quality)
 		}
-		ref, err := biometrics.Enrol(a.Embedding)
+		ref, err := f.model.Enrol(a.Embedding)
 		if err != nil {
 			return nil, fmt.Errorf("enrol: %w", err)
 		}
-		out = append(out, Enrolled{Person: p, Model: f.model, Reference: ref.Bytes()})
+		out = append(out, Enrolled{Person: p, Model: f.model.ID, Reference: ref.Bytes()})
 	}
 	return out, nil
 }
@@ -127,10 +127,10 @@ func (f *Office) batch(ctx context.Context, list []people.Person) ([]Enrolled, e
 // filmRules are the gate's own rules with some room: a traveller follows the
 // gate's hints until he can be seen well, a photograph cannot, and the camera's
 // noise, light and motion come on top. Nothing here looks at a score.
-func filmRules() biometrics.Rules {
-	r := biometrics.ProbeRules()
+func filmRules(model *biometrics.Recogniser) biometrics.Rules {
+	r := model.ProbeRules()
 	r.MaxSecond *= 0.75
-	r.MinNorm += 0.2
+	r.MinNorm *= 16.0 / 15
 	r.MinLuminance, r.MaxLuminance = r.MinLuminance+10, r.MaxLuminance-10
 	r.MaxShareOver, r.MaxShareUnder = r.MaxShareOver/2, r.MaxShareUnder/2
 	r.MinLaplacian *= 1.3
@@ -198,7 +198,7 @@ func (f *Office) key(s people.Shot) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("enrol: %w", err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(b, "%d %s %+v", scene.Version, f.model, s.Face))
+	sum := sha256.Sum256(fmt.Appendf(b, "%d %s %+v", scene.Version, f.model.ID, s.Face))
 	return hex.EncodeToString(sum[:12]), nil
 }
 

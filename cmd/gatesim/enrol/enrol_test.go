@@ -12,16 +12,15 @@ import (
 	"strings"
 	"testing"
 
-	"bordergate/biometrics"
 	"bordergate/cmd/gatesim/people"
 	"bordergate/cmd/gatesim/scene"
 )
 
 // line is what gatevision says of a good portrait.
 func line(norm, offset float64) string {
-	b := make([]byte, 0, 4*biometrics.Dim)
-	for range biometrics.Dim {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(norm/math.Sqrt(biometrics.Dim))))
+	b := make([]byte, 0, 4*512)
+	for range 512 {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(norm/math.Sqrt(512))))
 	}
 	return fmt.Sprintf(`{"file":"FILE","found":1,"second":0,"main":0,"faces":[{"quality":{"score":1,"norm":%g,"eye_distance":86,"laplacian":40,"luminance":120,"share_over":0,"share_under":0,"nose_offset":%g,"nose_drop":0.6,"roll":1},"embedding_base64":"%s"}]}`,
 		norm, offset, base64.StdEncoding.EncodeToString(b))
@@ -36,7 +35,12 @@ func office(t *testing.T, answer string) *Office {
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &Office{o: Options{Program: program, Dir: dir}, model: "m@1"}
+	f, err := New(Options{Program: program, Dir: dir, Manifest: "../../../configs/models.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.model.ID = "m@1"
+	return f
 }
 
 func person(t *testing.T, n int) people.Person {
@@ -73,7 +77,7 @@ func TestPeopleAreJudgedByTheirPictures(t *testing.T) {
 			if err != nil || len(ok) != c.ok || refused != 1-c.ok {
 				t.Fatalf("%d enrolled, %d refused (%v)", len(ok), refused, err)
 			}
-			if c.ok == 1 && (len(ok[0].Reference) != biometrics.RefDim || ok[0].Model != "m@1" || ok[0].Film.Face.Nose == [2]float64{}) {
+			if c.ok == 1 && (len(ok[0].Reference) != 160 || ok[0].Model != "m@1" || ok[0].Film.Face.Nose == [2]float64{}) {
 				t.Errorf("enrolled %+v", ok[0])
 			}
 		})
