@@ -17,6 +17,9 @@
 //   - Memory is bounded: 8 KiB a scan, and a queue of events that drops and
 //     counts the oldest.
 //
+// An answer is never taken for a scan: a session that begins while the scanner
+// is being asked waits for it, a second at most.
+//
 // A scanner that is silent looks like a gate without travellers, so outside
 // sessions it is asked for its revision where its command set has a question.
 package scanner

@@ -20,6 +20,8 @@ type line struct {
 	answer  []byte // what came since a question
 	asked   hal.Mono
 	waiting bool // for an answer
+	pending bool // a session, for that answer
+	beginAt hal.Mono
 	misses  int
 	nextAsk hal.Mono
 	nextArm hal.Mono          // when to trigger again in a session
@@ -79,6 +81,8 @@ func (l *line) pause(now hal.Mono) time.Duration {
 	}
 	if l.waiting {
 		wait = min(wait, l.asked.Add(l.s.o.Reply).Sub(now))
+	} else if l.pending {
+		wait = min(wait, l.beginAt.Sub(now))
 	}
 	return max(wait, time.Millisecond)
 }
@@ -99,21 +103,27 @@ func (l *line) obey(o order) error {
 	case orderStart:
 		return l.begin()
 	case orderStop:
-		l.session = 0
+		l.session, l.pending = 0, false
 		l.parser.reset()
 		return l.send(l.s.cmds.release)
 	}
 	return l.send(l.s.cmds.beep)
 }
 
-// begin throws away what is there and triggers.
+// begin throws away what is there and triggers. While an answer is on its way
+// it waits for that, which would look like a scan.
 func (l *line) begin() error {
-	l.session = l.s.wanted()
-	if l.session == 0 {
-		return nil // stopped again since
-	}
+	l.session, l.pending = 0, false
 	l.parser.reset()
-	l.hasSeen, l.waiting, l.answer = false, false, nil
+	wanted := l.s.wanted()
+	switch {
+	case wanted == 0:
+		return nil // stopped again since
+	case l.waiting:
+		l.pending = true
+		return nil
+	}
+	l.session, l.hasSeen, l.answer = wanted, false, nil
 	if err := l.p.Flush(); err != nil {
 		return err
 	}
@@ -158,8 +168,12 @@ func (l *line) take(now hal.Mono, b []byte) error {
 	return nil
 }
 
+// settle is for what a scanner sends after the end of its answer.
+const settle = 20 * time.Millisecond
+
 func (l *line) answered(now hal.Mono) {
 	l.waiting, l.misses, l.answer = false, 0, nil
+	l.beginAt = now.Add(settle)
 	l.s.count(func(h *Health) { h.Answered = now })
 	l.s.online()
 }
@@ -174,12 +188,15 @@ func (l *line) ask(now hal.Mono) error {
 	if l.waiting && now >= l.asked.Add(o.Reply) {
 		l.waiting, l.answer = false, nil
 		l.misses++
-		l.nextAsk = now
+		l.nextAsk, l.beginAt = now, now
 		if l.misses >= 2 {
 			return &hal.Error{Op: "ask", Device: o.name(), Err: ErrSilent, Hint: "check the cable, the supply and the dialect of the scanner"}
 		}
 	}
-	if l.waiting || now < l.nextAsk {
+	if l.pending && !l.waiting && now >= l.beginAt {
+		return l.begin()
+	}
+	if l.waiting || l.pending || now < l.nextAsk {
 		return nil
 	}
 	l.waiting, l.asked, l.nextAsk, l.answer = true, now, now.Add(o.Query), nil

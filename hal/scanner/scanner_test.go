@@ -258,6 +258,37 @@ func TestTriggersAgain(t *testing.T) {
 	}
 }
 
+// TestAnswerIsNoScan: a session that begins while the scanner is being asked
+// waits for the answer, and for a while at most.
+func TestAnswerIsNoScan(t *testing.T) {
+	const query = "\x16M\rREVINF."
+	for name, answer := range map[string]string{"answered": "REVINF: X\r\nSW: 1\x06.", "not answered": ""} {
+		t.Run(name, func(t *testing.T) {
+			d := plug(t, true)
+			r := serve(t, func(o *Options) {
+				honeywell(o)
+				if answer == "" {
+					o.Reply = 50 * time.Millisecond
+				}
+			}, d)
+			d.hear(t, query)
+			if err := r.Start(1); err != nil {
+				t.Fatal(err)
+			}
+			if answer != "" {
+				d.say(t, answer[:9])
+				d.say(t, answer[9:])
+			}
+			d.hear(t, "\x16T\r")
+			d.say(t, "]Q1PASS\r")
+			r.next(t, Online)
+			if e := r.next(t, Scanned); string(e.Scan.Payload) != "PASS" || r.Health().Spoilt != 0 {
+				t.Errorf("scan %q, health %+v", e.Scan.Payload, r.Health())
+			}
+		})
+	}
+}
+
 // TestStopsOnItsWayOut: the light goes off when the daemon ends in a session.
 func TestStopsOnItsWayOut(t *testing.T) {
 	d := plug(t, false)
