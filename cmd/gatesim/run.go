@@ -129,6 +129,9 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 			return err
 		}
 	}
+	if err := x.documentCamera(ctx, !v.CameraDead, out); err != nil {
+		return err
+	}
 	switch v.Case {
 	case scenario.RevokedPass:
 		if v.Moment != "" {
@@ -148,6 +151,18 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 		return x.decide(ctx, "restore", v.account)
 	}
 	return nil
+}
+
+// documentCamera switches the document camera and waits until the gate knows.
+func (x *production) documentCamera(ctx context.Context, on bool, out io.Writer) error {
+	if on == !x.cameraOff {
+		return nil
+	}
+	x.cameraOff = !on
+	x.hw.document.Switch(on)
+	word := map[bool]string{true: "is back", false: "is off"}[on]
+	fmt.Fprintf(out, "     -- the document camera %s --\n", word)
+	return x.station.WaitDevice(ctx, "document_camera", on)
 }
 
 // takeAway has headquarters suspend his account or revoke his pass.

@@ -33,6 +33,8 @@ type production struct {
 	station  *station.Station
 	notes    []string
 	sources  map[string]int
+	// cameraOff says that the document camera is off.
+	cameraOff bool
 }
 
 // cacheLimit is how much of drawn clips is kept, bytes.

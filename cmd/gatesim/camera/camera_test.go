@@ -107,3 +107,34 @@ func TestStreamIsMJPEG(t *testing.T) {
 		t.Errorf("seen %+v", s)
 	}
 }
+
+// A camera that is switched off ends its streams and gives none, until it is
+// back.
+func TestSwitchedOff(t *testing.T) {
+	c, err := Listen("face", frames("i", scene.Truth{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Serve(ctx) }()
+	defer func() { cancel(); <-done }()
+	get := func(want int) *http.Response {
+		t.Helper()
+		res, err := http.Get(c.URL())
+		if err != nil || res.StatusCode != want {
+			t.Fatalf("answer %+v (%v), want status %d", res, err, want)
+		}
+		return res
+	}
+	res := get(http.StatusOK)
+	c.Switch(false)
+	c.Switch(false)
+	if _, err := io.ReadAll(res.Body); err != nil {
+		t.Errorf("the stream breaks instead of ending: %v", err)
+	}
+	_ = res.Body.Close()
+	_ = get(http.StatusServiceUnavailable).Body.Close()
+	c.Switch(true)
+	_ = get(http.StatusOK).Body.Close()
+}

@@ -24,6 +24,7 @@ type Camera struct {
 	mu      sync.Mutex
 	program *Program
 	viewers map[chan shot]struct{}
+	off     chan struct{} // closed while the camera is switched off
 }
 
 // shot is one frame on its way to a viewer.
@@ -50,7 +51,7 @@ func Listen(name string, idle []scene.Frame) (*Camera, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open camera: %w", err)
 	}
-	return &Camera{name: name, idle: idle, ln: ln, viewers: map[chan shot]struct{}{}}, nil
+	return &Camera{name: name, idle: idle, ln: ln, viewers: map[chan shot]struct{}{}, off: make(chan struct{})}, nil
 }
 
 // URL is where a viewer finds the stream.
@@ -61,6 +62,29 @@ func (c *Camera) Show(p *Program) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.program = p
+}
+
+// Switch takes the camera off its supply, or puts it back: its streams end and
+// nobody is given a new one.
+func (c *Camera) Switch(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case on == c.onLocked():
+	case on:
+		c.off = make(chan struct{})
+	default:
+		close(c.off)
+	}
+}
+
+func (c *Camera) onLocked() bool {
+	select {
+	case <-c.off:
+		return false
+	default:
+		return true
+	}
 }
 
 // Viewers counts the open streams.
@@ -123,6 +147,12 @@ func (c *Camera) stream(w http.ResponseWriter, r *http.Request) {
 	rc := http.NewResponseController(w)
 	v := make(chan shot, 1)
 	c.mu.Lock()
+	off := c.off
+	if !c.onLocked() {
+		c.mu.Unlock()
+		http.Error(w, "the camera is switched off", http.StatusServiceUnavailable)
+		return
+	}
 	c.viewers[v] = struct{}{}
 	c.mu.Unlock()
 	defer func() {
@@ -135,6 +165,8 @@ func (c *Camera) stream(w http.ResponseWriter, r *http.Request) {
 	for {
 		select {
 		case <-r.Context().Done():
+			return
+		case <-off:
 			return
 		case s := <-v:
 			began := Now()

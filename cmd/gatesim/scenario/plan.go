@@ -17,6 +17,8 @@ type Traveller struct {
 	Moment    string
 	Restart   bool // of the gate's daemon, before he comes
 	Reader    string
+	// CameraDead says that the document camera is off while he comes.
+	CameraDead bool
 }
 
 // Offline reports whether headquarters is away while he passes.
@@ -35,7 +37,7 @@ func (s *Scenario) Plan(n int, seed uint64) []Traveller {
 	for _, st := range steps {
 		for i := range st.Count {
 			out = append(out, Traveller{
-				N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader,
+				N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader, CameraDead: st.CameraDead,
 			})
 		}
 	}

@@ -85,6 +85,8 @@ type Step struct {
 	// Reader is where they show their passes: the document camera where it is
 	// empty, scanner, or scanner_cut, whose first transmission breaks off.
 	Reader string `yaml:"reader"`
+	// CameraDead has the document camera off while they come.
+	CameraDead bool `yaml:"camera_dead"`
 }
 
 // Timing is how a traveller moves; times count from when he reaches the gate

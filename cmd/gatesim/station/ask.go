@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"bordergate/sync/journal"
@@ -276,6 +277,14 @@ func lines(b []byte) ([]journal.Line, error) {
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// WaitDevice waits until the gate says of a device that it is well, or is not.
+func (s *Station) WaitDevice(ctx context.Context, name string, ok bool) error {
+	return s.wait(ctx, "gate to notice its "+name, readyLimit, s.gate, func() bool {
+		st, err := s.Status(ctx)
+		return err == nil && slices.ContainsFunc(st.Devices, func(d Device) bool { return d.Name == name && d.OK == ok })
+	})
 }
 
 // WaitDelivered waits until headquarters has acknowledged every record.
