@@ -42,6 +42,8 @@ func checkGate(c *Gate, d *document) {
 	between(d, "policy.face_timeout", c.Policy.FaceTimeout, time.Second, 30*time.Second)
 	between(d, "policy.referral_hold", c.Policy.ReferralHold, time.Second, time.Minute)
 	d.oneOf("policy.movements", c.Policy.Movements, "unchecked", "complete")
+	d.oneOf("evidence.images", c.Evidence.Images, "off", "exceptions", "all")
+	between(d, "evidence.retention", c.Evidence.Retention, 24*time.Hour, 8760*time.Hour)
 }
 
 func checkPlace(p Place, d *document) {

@@ -93,6 +93,8 @@ func TestGateRules(t *testing.T) {
 		"crossing":                {"crossing: HNG1", "crossing: hng-1", "gate.crossing", "form"},
 		"fmr":                     {"fmr: 1e-4", "fmr: 1e-2", "models.fmr", "not one of"},
 		"movements known":         {"movements: unchecked", "movements: known", "policy.movements", "none of unchecked, complete"},
+		"pictures known":          {"images: exceptions", "images: some", "evidence.images", "none of off, exceptions, all"},
+		"pictures for ever":       {"retention: 720h", "retention: 9000h", "evidence.retention", "out of range"},
 		"liveness off":            {"liveness: enforce", "liveness: off", "models.liveness", "none of enforce, observe"},
 		"status open":             {"127.0.0.1:7080", "0.0.0.0:7080", "status.listen", "this machine alone"},
 		"status port":             {"127.0.0.1:7080", "127.0.0.1:70800", "status.listen", "no port"},

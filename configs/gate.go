@@ -18,6 +18,7 @@ type Gate struct {
 	Trust     Trust     `yaml:"trust"`
 	HQ        Link      `yaml:"hq"`
 	Policy    Policy    `yaml:"policy"`
+	Evidence  Evidence  `yaml:"evidence"`
 }
 
 // Place says which gate this is and where it stands.
@@ -137,6 +138,13 @@ type Policy struct {
 	Movements string `yaml:"movements"`
 }
 
+// Evidence says which pictures of travellers the gate keeps, sealed, and how
+// long.
+type Evidence struct {
+	Images    string        `yaml:"images"`    // off, exceptions (faces in doubt, and alarms), or all
+	Retention time.Duration `yaml:"retention"` // 24 h to 8760 h; then the day's key is destroyed
+}
+
 // DefaultGate returns what a gate's file need not say. What only the station
 // can know (place, cameras, port, fingerprint) is empty.
 func DefaultGate() Gate {
@@ -168,6 +176,7 @@ func DefaultGate() Gate {
 			FaceTimeout: 6 * time.Second, ReferralHold: 10 * time.Second,
 			Movements: "unchecked",
 		},
+		Evidence: Evidence{Images: "exceptions", Retention: 720 * time.Hour},
 	}
 }
 

@@ -124,23 +124,38 @@ func (f *Frame) Luma() ([]byte, error) {
 // darkMean is the mean below which a frame is nearly black.
 const darkMean = 10
 
-// JPEG encodes the frame at the best quality that fits into limit bytes.
+// JPEG encodes the frame at the best quality that fits into limit bytes, at half its size where it does not fit at all.
 func (f *Frame) JPEG(limit int) ([]byte, error) {
 	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("encode picture: %w", err)
 	}
 	for _, quality := range []int{90, 75, 50, 25} {
-		buf, err := gocv.IMEncodeWithParams(gocv.JPEGFileExt, f.mat, []int{gocv.IMWriteJpegQuality, quality})
+		out, err := encodeJPEG(f.mat, quality)
 		if err != nil {
-			return nil, fmt.Errorf("encode picture: %w", err)
+			return nil, err
 		}
-		out := append([]byte(nil), buf.GetBytes()...)
-		buf.Close()
 		if len(out) <= limit {
 			return out, nil
 		}
 	}
+	if f.mat.Cols() >= 2*minSide && f.mat.Rows() >= 2*minSide {
+		half := gocv.NewMat()
+		defer half.Close()
+		gocv.Resize(f.mat, &half, image.Pt(f.mat.Cols()/2, f.mat.Rows()/2), 0, 0, gocv.InterpolationArea)
+		if out, err := encodeJPEG(half, 50); err != nil || len(out) <= limit {
+			return out, err
+		}
+	}
 	return nil, fmt.Errorf("encode picture: %w: larger than %d bytes", ErrImage, limit)
+}
+
+func encodeJPEG(m gocv.Mat, quality int) ([]byte, error) {
+	buf, err := gocv.IMEncodeWithParams(gocv.JPEGFileExt, m, []int{gocv.IMWriteJpegQuality, quality})
+	if err != nil {
+		return nil, fmt.Errorf("encode picture: %w", err)
+	}
+	defer buf.Close()
+	return append([]byte(nil), buf.GetBytes()...), nil
 }
 
 // Close gives the picture's memory back. A second call does nothing.

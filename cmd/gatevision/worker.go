@@ -30,8 +30,8 @@ const (
 	leaveLimit = 300 * time.Millisecond
 	// emptyEvery is how often a face worker looks at the scene while nobody is there.
 	emptyEvery = 2 * time.Second
-	// stillBytes bounds a still.
-	stillBytes = 900 << 10
+	// stillBytes bounds a still: sealed, it is one record of a journal.
+	stillBytes = 88 << 10
 )
 
 // errHung ends a worker whose camera or network does not come back.
@@ -272,6 +272,9 @@ func (s *station) still(o order, f *vision.Frame) error {
 	s.camera.Demand(s.order.watching)
 	s.mu.Unlock()
 	b, err := f.JPEG(stillBytes)
+	if errors.Is(err, vision.ErrImage) {
+		return nil // a picture that cannot be kept is no reason to stop watching
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -154,6 +155,29 @@ func (v *Vault) finish() error {
 		}
 	}
 	return nil
+}
+
+// Proofs lists the proofs of a class's destroyed days, in order of the days.
+func (v *Vault) Proofs(class Class) ([]Proof, error) {
+	entries, err := os.ReadDir(v.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list destroyed days: %w", err)
+	}
+	var out []Proof
+	for _, e := range entries {
+		name, gone := strings.CutSuffix(e.Name(), goneExt)
+		s, ok := parseSlot(name)
+		if !gone || !ok || s.class != class {
+			continue
+		}
+		p, err := v.proof(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b Proof) int { return cmp.Compare(a.Day, b.Day) })
+	return out, nil
 }
 
 // Days lists the days of a class that have a key, in order: what a retention

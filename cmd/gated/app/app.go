@@ -222,6 +222,10 @@ func (a *App) openJournal() error {
 	a.vault, a.journal = v, j
 	a.onClose("journal", j.Close)
 	a.clock.raise(time.Unix(0, int64(j.Fact(factFloor))))
+	keep := &retention{
+		journal: j, vault: v, clock: a.clock, log: a.log, keep: map[vault.Class]time.Duration{vault.ClassImage: a.cfg.Evidence.Retention},
+	}
+	a.run("retention", keep.serve)
 	a.recorder = &recorder{journal: j, clock: a.clock, log: a.log, notify: a.notify}
 	n, err := a.recorder.closeInterrupted(context.Background())
 	if n > 0 {

@@ -19,6 +19,8 @@ type eye struct {
 	rules  biometrics.Rules
 	log    *slog.Logger
 	post   func(gate.Input)
+	// evidence takes the stills it asked for; nil: none.
+	evidence *evidence
 
 	mu  sync.Mutex
 	up  bool
@@ -106,6 +108,8 @@ func (e *eye) tell(v vision.Event) {
 		e.post(gate.DocumentSeen(monoNow(), v.Session))
 	case vision.Face:
 		e.post(gate.FaceSeen(monoNow(), v.Session, e.face(v)))
+	case vision.Image:
+		e.evidence.image(v)
 	case vision.CameraHealth:
 		e.note(v.OK, v.Err)
 	case vision.Up:

@@ -79,11 +79,22 @@ func (a *App) openEyes() error {
 			return fmt.Errorf("configure %s camera: %w", c.name, err)
 		}
 		e := &eye{camera: c.camera, worker: vision.NewWorker(o), model: a.matcher.model, rules: a.matcher.model.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
+		if c.camera == gate.FaceCamera {
+			e.evidence = a.openEvidence(e.worker.Still)
+		}
 		a.eyes = append(a.eyes, e)
 		a.run(c.name+" camera", e.worker.Serve)
 		a.run(c.name+" camera events", e.serveEvents)
 	}
 	return nil
+}
+
+// openEvidence has pictures of the face camera kept as the station asks.
+func (a *App) openEvidence(ask func()) *evidence {
+	a.recorder.evidence = &evidence{
+		images: a.cfg.Evidence.Images, journal: a.journal, clock: a.clock, log: a.log, ask: ask, budget: imageBudget,
+	}
+	return a.recorder.evidence
 }
 
 // modelFiles checks every network against its hash before a worker is told of

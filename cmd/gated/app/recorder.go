@@ -24,6 +24,8 @@ type recorder struct {
 	// doubt is told of an alarm after which movements may be missing; it never
 	// blocks and may be nil.
 	doubt func(wall int64)
+	// evidence asks for a picture of what is recorded; may be nil.
+	evidence *evidence
 }
 
 // Record implements gate.Recorder.
@@ -35,6 +37,7 @@ func (r *recorder) Record(e gate.Entry, done func(error)) error {
 	if r.doubt != nil && e.Kind == gate.EntryAlarm && slices.Contains(e.Public.Reasons, reason.ModeEmergency) {
 		r.doubt(d.Wall)
 	}
+	defer r.evidence.wants(e) // never before the record is on its way
 	return r.journal.AppendAsync(d, func(_ journal.Position, err error) {
 		if err != nil {
 			r.log.Error("Record is not durable", "kind", e.Kind, "error", err)
