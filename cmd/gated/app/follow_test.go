@@ -23,15 +23,16 @@ func sight(ms int64, x float32, raw biometrics.Embedding) vision.Face {
 // camera in turns, and takes in what the lane would. A match of the holder's
 // reference never comes of frames of both.
 func TestMatchIsOfOnePerson(t *testing.T) {
+	m := testMatcher()
 	holder, noise, other := person(1), person(2), person(3)
-	ref, err := testMatcher().model.Enrol(holder)
+	ref, err := m.model.Enrol(holder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &eye{model: testMatcher().model, rules: biometrics.ProbeRules()}
+	e := &eye{model: m.model, rules: biometrics.ProbeRules()}
 	matches := 0
 	rapid.Check(t, func(t *rapid.T) {
-		f := newFollower(testMatcher().model.Limits.Reject)
+		f := newFollower(m.model.Limits.Reject)
 		var faces []gate.Face
 		var whose []bool
 		ms := int64(0)
@@ -54,7 +55,7 @@ func TestMatchIsOfOnePerson(t *testing.T) {
 			if g.Usable && s != gate.SightAway && s != gate.SightCrowd {
 				faces, whose = append(faces, g), append(whose, isHolder)
 			}
-			if testMatcher().Match(faces, "m", ref.Bytes(), false).Similarity != gate.Same {
+			if m.Match(faces, "m", ref.Bytes(), false).Similarity != gate.Same {
 				continue
 			}
 			matches++
