@@ -154,8 +154,11 @@ func (r *Replica) applyOne(tx *bbolt.Tx, c *wire.Change, counts *Counts, version
 	if c.Check() != nil {
 		return nil
 	}
-	if c.OfPass() {
+	switch {
+	case c.OfPass():
 		return r.applyPass(tx, c, counts, versions)
+	case c.OfTrust():
+		return r.applyTrust(tx, c)
 	}
 	key := r.crypt.id(c.Account)
 	old, found, err := r.get(tx, key)

@@ -6,7 +6,9 @@
 // once. A suspension or cancellation bites in memory before it is committed and
 // an older version never undoes it; a restoration holds only once committed. A
 // cancelled account stays cancelled. The same holds for the revocation of a
-// pass by its number; a stamp counts once committed.
+// pass by its number; a stamp counts once committed. Headquarters' trust store
+// takes effect whole or not at all, never goes back to an older version, and is
+// there offline after a restart.
 //
 // Beside what headquarters says it keeps the gate's own last movement of each
 // pass: known at once, durable after SaveMoves, and rebuilt by the caller from

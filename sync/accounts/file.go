@@ -21,6 +21,7 @@ var (
 	bucketAccounts = []byte("accounts")
 	bucketPasses   = []byte("passes")
 	bucketMoves    = []byte("movements")
+	bucketTrust    = []byte("trust")
 
 	keyVersion = []byte("version")
 	keyCheck   = []byte("check")
@@ -29,9 +30,10 @@ var (
 )
 
 const (
-	// Version 2 has passes and movements. A file of version 1 is made anew: it
-	// has taken places of the log whose revocations it could not keep.
-	fileVersion  = 2
+	// Version 2 has passes and movements, version 3 the trust store. A file of
+	// an earlier version is made anew: it has taken places of the log whose
+	// changes it could not keep.
+	fileVersion  = 3
 	minMap       = 1 << 30
 	damagedExt   = ".damaged"
 	minFilePages = 4
@@ -97,8 +99,10 @@ func (r *Replica) load(tx *bbolt.Tx) error {
 	if v := b.Get(keyVersion); len(v) != 1 || v[0] != fileVersion {
 		return errors.New("unknown version")
 	}
-	if tx.Bucket(bucketAccounts) == nil || tx.Bucket(bucketPasses) == nil || tx.Bucket(bucketMoves) == nil {
-		return errors.New("it is no accounts file")
+	for _, name := range [][]byte{bucketAccounts, bucketPasses, bucketMoves, bucketTrust} {
+		if tx.Bucket(name) == nil {
+			return errors.New("it is no accounts file")
+		}
 	}
 	check, err := checkCRC(b.Get(keyCheck))
 	if err != nil {
@@ -141,7 +145,8 @@ func (r *Replica) create() error {
 		_, err1 := tx.CreateBucket(bucketAccounts)
 		_, err2 := tx.CreateBucket(bucketPasses)
 		_, err3 := tx.CreateBucket(bucketMoves)
-		return errors.Join(err1, err2, err3,
+		_, err4 := tx.CreateBucket(bucketTrust)
+		return errors.Join(err1, err2, err3, err4,
 			meta.Put(keyVersion, []byte{fileVersion}),
 			meta.Put(keyCheck, withCRC(r.crypt.check[:])),
 			putMeta(tx, place{}, Counts{}))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -69,6 +70,8 @@ type Replica struct {
 
 	overlay overlay
 	moves   moves
+
+	trustRefused atomic.Uint64
 
 	mu          sync.RWMutex
 	at          place

@@ -91,13 +91,14 @@ type Decision struct {
 	At            int64   `json:"at"` // Unix ns
 }
 
-// Change is one entry of the accounts log: of an account, or with OpRevoke and
-// OpStamp of a pass, which its signed number names.
+// Change is one entry of the accounts log: of an account, with OpRevoke and
+// OpStamp of a pass, which its signed number names, or with OpTrust and
+// OpTrustPart of the trust store.
 type Change struct {
 	Op           string    `json:"op"`
 	Account      string    `json:"account"`
 	Pass         string    `json:"pass,omitempty"`
-	Ver          uint64    `json:"ver"` // rises with every change of the account or pass
+	Ver          uint64    `json:"ver"` // rises with every change of the account, pass or store
 	Status       Status    `json:"status"`
 	Level        int       `json:"level,omitempty"` // 1 or 2
 	Kind         string    `json:"kind,omitempty"`
@@ -106,6 +107,8 @@ type Change struct {
 	Reference    []byte    `json:"reference,omitempty"`
 	Stamped      int64     `json:"stamped,omitempty"` // when the stamp was given, Unix ns
 	Decision     *Decision `json:"decision,omitempty"`
+	Trust        *Trust    `json:"trust,omitempty"`
+	Part         []byte    `json:"part,omitempty"`
 }
 
 // Errors of Change.Check.
@@ -127,10 +130,13 @@ func (c Change) OfPass() bool { return c.Op == OpRevoke || c.Op == OpStamp }
 // HQ refuses to make what fails it; a gate refuses to carry it out. The error
 // names no person and no account.
 func (c Change) Check() error {
-	if c.OfPass() {
-		return c.checkPass()
-	}
 	switch {
+	case c.OfTrust():
+		return c.checkTrust()
+	case c.Trust != nil || len(c.Part) != 0:
+		return fmt.Errorf("%w: a trust store in another change", ErrChange)
+	case c.OfPass():
+		return c.checkPass()
 	case c.Pass != "" || c.Stamped != 0:
 		return fmt.Errorf("%w: a pass in a change of an account", ErrChange)
 	case c.Account == "" || len(c.Account) > MaxAccountID:
