@@ -20,7 +20,9 @@ type TrustStore struct {
 	Lists   string    `json:"lists"` // one of wire.ListRules
 	ListAge int64     `json:"list_age_s,omitempty"`
 	P224    bool      `json:"allow_p224,omitempty"`
-	Entries [][]byte  `json:"entries"` // certificates and revocation lists, DER
+	// Certificates and Revocations are in DER, the latter revocation lists.
+	Certificates [][]byte `json:"certificates"`
+	Revocations  [][]byte `json:"revocations"`
 }
 
 // storedTrust is a store as kept: its parts stand beside it.
@@ -93,7 +95,7 @@ func (r *Replica) readTrust(tx *bbolt.Tx, name []byte) (TrustStore, error) {
 	}
 	t := s.Trust
 	out := TrustStore{Ver: s.Ver, Issued: time.Unix(0, t.Issued).UTC(), Lists: t.Lists, ListAge: t.ListAge, P224: t.AllowP224}
-	out.Entries, err = t.Join(func(h wire.Hash) []byte { return r.trustPart(tx, h) })
+	out.Certificates, out.Revocations, err = t.Join(func(h wire.Hash) []byte { return r.trustPart(tx, h) })
 	return out, err
 }
 
@@ -155,7 +157,7 @@ func (r *Replica) applyTrust(tx *bbolt.Tx, c *wire.Change) error {
 		}
 		return b.Put(key[:], r.crypt.sealValue(key, c.Part))
 	}
-	if _, err := c.Trust.Join(func(h wire.Hash) []byte { return r.trustPart(tx, h) }); err != nil {
+	if _, _, err := c.Trust.Join(func(h wire.Hash) []byte { return r.trustPart(tx, h) }); err != nil {
 		r.trustRefused.Store(c.Ver)
 		return nil
 	}
@@ -174,10 +176,8 @@ func (r *Replica) sweepTrust(tx *bbolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range s.Trust.Entries {
-			for _, h := range e.Parts {
-				keep[r.crypt.trustKey(h[:])] = true
-			}
+		for _, h := range s.Trust.Parts() {
+			keep[r.crypt.trustKey(h[:])] = true
 		}
 	}
 	b := tx.Bucket(bucketTrust)

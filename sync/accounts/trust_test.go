@@ -12,13 +12,14 @@ import (
 	"bordergate/sync/wire"
 )
 
-// trust is a store of these entries with its parts before it.
+// trust is a store of these entries, the last a list where there are three,
+// with its parts before it.
 func trust(ver uint64, entries ...string) []wire.Change {
-	var ders [][]byte
-	for _, e := range entries {
-		ders = append(ders, []byte(e))
+	var ders [2][][]byte
+	for i, e := range entries {
+		ders[i/2] = append(ders[i/2], []byte(e))
 	}
-	t, parts := wire.NewTrust(ders)
+	t, parts := wire.NewTrust(ders[0], ders[1])
 	t.Issued, t.Lists, t.ListAge = int64(ver), wire.ListsRequired, 3600
 	var out []wire.Change
 	for _, p := range parts {
@@ -36,7 +37,7 @@ func wantTrust(t *testing.T, r *Replica, newest, used uint64, entries ...string)
 		t.Fatalf("newest %d, used %d, %v; want %d, %d", n.Ver, u.Ver, err, newest, used)
 	}
 	var have []string
-	for _, e := range n.Entries {
+	for _, e := range slices.Concat(n.Certificates, n.Revocations) {
 		have = append(have, string(e))
 	}
 	if !slices.Equal(have, entries) {
@@ -101,8 +102,8 @@ func TestTrustInUseStaysBesideTheNewest(t *testing.T) {
 	r = reopen(t, r, o)
 	wantTrust(t, r, 3, 1, "root", "three")
 	_, used, err := r.Trust()
-	if err != nil || len(used.Entries) != 2 || string(used.Entries[1]) != "one" {
-		t.Fatalf("in use %q, %v", used.Entries, err)
+	if err != nil || len(used.Certificates) != 2 || string(used.Certificates[1]) != "one" {
+		t.Fatalf("in use %q, %v", used.Certificates, err)
 	}
 	if err := r.UseTrust(2); err != nil { // there no more
 		t.Fatal(err)

@@ -44,9 +44,10 @@ type Trust struct {
 	Lists  string `json:"lists"`
 	// ListAge is how long after its issue a list is fresh, seconds; 0: until
 	// the time at which it announces the next one.
-	ListAge   int64        `json:"list_age_s,omitempty"`
-	AllowP224 bool         `json:"allow_p224,omitempty"` // admit brainpoolP224r1
-	Entries   []TrustEntry `json:"entries"`
+	ListAge      int64        `json:"list_age_s,omitempty"`
+	AllowP224    bool         `json:"allow_p224,omitempty"` // admit brainpoolP224r1
+	Certificates []TrustEntry `json:"certificates"`
+	Revocations  []TrustEntry `json:"revocations,omitempty"` // revocation lists
 }
 
 // TrustEntry is one certificate or revocation list in DER: its parts in order,
@@ -86,11 +87,11 @@ func (t *Trust) check() error {
 		return fmt.Errorf("%w: lists %.20q", ErrChange, t.Lists)
 	case t.ListAge < 0 || t.ListAge > MaxListAge:
 		return fmt.Errorf("%w: list age of %d s", ErrChange, t.ListAge)
-	case len(t.Entries) == 0 || len(t.Entries) > MaxTrustEntries:
-		return fmt.Errorf("%w: trust store of %d entries", ErrChange, len(t.Entries))
+	case len(t.Certificates) == 0 || len(t.Certificates)+len(t.Revocations) > MaxTrustEntries:
+		return fmt.Errorf("%w: trust store of %d certificates and %d lists", ErrChange, len(t.Certificates), len(t.Revocations))
 	}
 	bytes, parts := 0, 0
-	for _, e := range t.Entries {
+	for _, e := range slices.Concat(t.Certificates, t.Revocations) {
 		// Every part but the last is full, so the size says how many there are.
 		if e.Size <= 0 || e.Size > MaxTrustEntry || len(e.Parts) != (e.Size+MaxTrustPart-1)/MaxTrustPart {
 			return fmt.Errorf("%w: trust entry of %d bytes in %d parts", ErrChange, e.Size, len(e.Parts))
@@ -103,41 +104,61 @@ func (t *Trust) check() error {
 	return nil
 }
 
-// NewTrust gives the store of these certificates and lists in DER, and the
-// bytes of its parts by their hashes. Policy and time are the caller's to set.
-func NewTrust(entries [][]byte) (Trust, map[Hash][]byte) {
-	t, parts := Trust{}, make(map[Hash][]byte)
-	for _, der := range entries {
-		e := TrustEntry{Size: len(der)}
-		for part := range slices.Chunk(der, MaxTrustPart) {
-			h := PartHash(part)
-			e.Parts, parts[h] = append(e.Parts, h), part
+// NewTrust gives the store of these certificates and revocation lists in DER,
+// and the bytes of its parts by their hashes. Policy and time are the caller's
+// to set.
+func NewTrust(certificates, revocations [][]byte) (Trust, map[Hash][]byte) {
+	parts := make(map[Hash][]byte)
+	entries := func(ders [][]byte) (out []TrustEntry) {
+		for _, der := range ders {
+			e := TrustEntry{Size: len(der)}
+			for part := range slices.Chunk(der, MaxTrustPart) {
+				h := PartHash(part)
+				e.Parts, parts[h] = append(e.Parts, h), part
+			}
+			out = append(out, e)
 		}
-		t.Entries = append(t.Entries, e)
+		return out
 	}
-	return t, parts
+	return Trust{Certificates: entries(certificates), Revocations: entries(revocations)}, parts
 }
 
 // PartHash is the name of a part.
 func PartHash(part []byte) Hash { return sha256.Sum256(part) }
 
-// Join puts the entries together from their parts. Get returns nothing for a
-// part that is not there.
-func (t *Trust) Join(get func(Hash) []byte) ([][]byte, error) {
-	out := make([][]byte, 0, len(t.Entries))
-	for i, e := range t.Entries {
-		der := make([]byte, 0, e.Size)
-		for _, h := range e.Parts {
-			part := get(h)
-			if len(part) == 0 || PartHash(part) != h {
-				return nil, fmt.Errorf("%w: a part of trust entry %d is missing", ErrChange, i)
+// Join puts certificates and revocation lists together from their parts. Get
+// returns nothing for a part that is not there.
+func (t *Trust) Join(get func(Hash) []byte) (certificates, revocations [][]byte, err error) {
+	join := func(entries []TrustEntry) (out [][]byte, err error) {
+		for i, e := range entries {
+			der := make([]byte, 0, e.Size)
+			for _, h := range e.Parts {
+				part := get(h)
+				if len(part) == 0 || PartHash(part) != h {
+					return nil, fmt.Errorf("%w: a part of trust entry %d is missing", ErrChange, i)
+				}
+				der = append(der, part...)
 			}
-			der = append(der, part...)
+			if len(der) != e.Size {
+				return nil, fmt.Errorf("%w: trust entry %d has %d bytes, %d are named", ErrChange, i, len(der), e.Size)
+			}
+			out = append(out, der)
 		}
-		if len(der) != e.Size {
-			return nil, fmt.Errorf("%w: trust entry %d has %d bytes, %d are named", ErrChange, i, len(der), e.Size)
-		}
-		out = append(out, der)
+		return out, nil
 	}
-	return out, nil
+	if certificates, err = join(t.Certificates); err != nil {
+		return nil, nil, err
+	}
+	if revocations, err = join(t.Revocations); err != nil {
+		return nil, nil, err
+	}
+	return certificates, revocations, nil
+}
+
+// Parts names every part of the store, in order.
+func (t *Trust) Parts() (out []Hash) {
+	for _, e := range slices.Concat(t.Certificates, t.Revocations) {
+		out = append(out, e.Parts...)
+	}
+	return out
 }

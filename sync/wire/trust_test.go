@@ -8,7 +8,7 @@ import (
 )
 
 func goodTrust() (Change, map[Hash][]byte) {
-	t, parts := NewTrust([][]byte{[]byte("root"), bytes.Repeat([]byte("list"), MaxTrustPart/3)})
+	t, parts := NewTrust([][]byte{[]byte("root")}, [][]byte{bytes.Repeat([]byte("list"), MaxTrustPart/3)})
 	t.Issued, t.Lists = 1, ListsRequired
 	return Change{Op: OpTrust, Ver: 1, Trust: &t}, parts
 }
@@ -31,20 +31,20 @@ func TestTrustIsChecked(t *testing.T) {
 		"store of nothing":     {func(c *Change) { c.Trust = nil }, ErrChange},
 		"part of nothing":      {func(c *Change) { part(c); c.Part = nil }, ErrChange},
 		"large part":           {func(c *Change) { part(c); c.Part = make([]byte, MaxTrustPart+1) }, ErrChange},
-		"no entry":             {func(c *Change) { c.Trust.Entries = nil }, ErrChange},
-		"many entries":         {func(c *Change) { c.Trust.Entries = make([]TrustEntry, MaxTrustEntries+1) }, ErrChange},
+		"no certificate":       {func(c *Change) { c.Trust.Certificates = nil }, ErrChange},
+		"many entries":         {func(c *Change) { c.Trust.Revocations = make([]TrustEntry, MaxTrustEntries+1) }, ErrChange},
 		"no time":              {func(c *Change) { c.Trust.Issued = 0 }, ErrChange},
 		"lists":                {func(c *Change) { c.Trust.Lists = "sometimes" }, ErrChange},
 		"list age":             {func(c *Change) { c.Trust.ListAge = MaxListAge + 1 }, ErrChange},
 		"list age below":       {func(c *Change) { c.Trust.ListAge = -1 }, ErrChange},
-		"entry of no bytes":    {func(c *Change) { c.Trust.Entries[0].Size = 0 }, ErrChange},
-		"entry of other bytes": {func(c *Change) { c.Trust.Entries[1].Size = 1 }, ErrChange},
+		"entry of no bytes":    {func(c *Change) { c.Trust.Certificates[0].Size = 0 }, ErrChange},
+		"entry of other bytes": {func(c *Change) { c.Trust.Revocations[0].Size = 1 }, ErrChange},
 		"large entry": {func(c *Change) {
-			c.Trust.Entries[0] = TrustEntry{MaxTrustEntry + 1, make([]Hash, MaxTrustEntry/MaxTrustPart+1)}
+			c.Trust.Certificates[0] = TrustEntry{MaxTrustEntry + 1, make([]Hash, MaxTrustEntry/MaxTrustPart+1)}
 		}, ErrChange},
 		"large store": {func(c *Change) {
 			e := TrustEntry{MaxTrustEntry, make([]Hash, MaxTrustEntry/MaxTrustPart)}
-			c.Trust.Entries = []TrustEntry{e, e, e}
+			c.Trust.Certificates = []TrustEntry{e, e, e}
 		}, ErrChange},
 	} {
 		c, _ := goodTrust()
@@ -69,11 +69,15 @@ func TestTrustJoinsFromItsParts(t *testing.T) {
 	if len(parts) != 3 {
 		t.Fatalf("%d parts, want one and two", len(parts))
 	}
-	got, err := c.Trust.Join(func(h Hash) []byte { return parts[h] })
-	if err != nil || len(got) != 2 || string(got[0]) != "root" || !bytes.Equal(got[1], bytes.Repeat([]byte("list"), MaxTrustPart/3)) {
-		t.Fatalf("joined %d entries, %v", len(got), err)
+	certs, lists, err := c.Trust.Join(func(h Hash) []byte { return parts[h] })
+	if err != nil || len(certs) != 1 || len(lists) != 1 || string(certs[0]) != "root" ||
+		!bytes.Equal(lists[0], bytes.Repeat([]byte("list"), MaxTrustPart/3)) {
+		t.Fatalf("joined %d certificates and %d lists, %v", len(certs), len(lists), err)
 	}
-	first, second := c.Trust.Entries[0].Parts[0], c.Trust.Entries[1].Parts[0]
+	if n := len(c.Trust.Parts()); n != 3 {
+		t.Errorf("names %d parts", n)
+	}
+	first, second := c.Trust.Certificates[0].Parts[0], c.Trust.Revocations[0].Parts[0]
 	for name, get := range map[string]func(Hash) []byte{
 		"none":    func(Hash) []byte { return nil },
 		"another": func(h Hash) []byte { return parts[map[Hash]Hash{first: second}[h]] },
@@ -84,12 +88,12 @@ func TestTrustJoinsFromItsParts(t *testing.T) {
 			return parts[h]
 		},
 	} {
-		if _, err := c.Trust.Join(get); !errors.Is(err, ErrChange) {
+		if _, _, err := c.Trust.Join(get); !errors.Is(err, ErrChange) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	c.Trust.Entries[0].Size++
-	if _, err := c.Trust.Join(func(h Hash) []byte { return parts[h] }); !errors.Is(err, ErrChange) {
+	c.Trust.Certificates[0].Size++
+	if _, _, err := c.Trust.Join(func(h Hash) []byte { return parts[h] }); !errors.Is(err, ErrChange) {
 		t.Errorf("another size: %v", err)
 	}
 }
@@ -99,7 +103,7 @@ func TestTrustJoinsFromItsParts(t *testing.T) {
 func TestLargestTrustFitsAMessage(t *testing.T) {
 	store := Trust{Issued: 1 << 62, Lists: ListsWhenPresent, ListAge: MaxListAge, AllowP224: true}
 	for range MaxTrustEntries {
-		store.Entries = append(store.Entries, TrustEntry{MaxTrustBytes / MaxTrustEntries, make([]Hash, 1)})
+		store.Certificates = append(store.Certificates, TrustEntry{MaxTrustBytes / MaxTrustEntries, make([]Hash, 1)})
 	}
 	for name, c := range map[string]Change{
 		"store": {Op: OpTrust, Ver: 1 << 63, Trust: &store},
@@ -135,7 +139,7 @@ func TestUnknownFieldsOfAStoreSurvive(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := d.Open([32]byte{1})
-	if err != nil || entries[0].Change.Check() != nil || len(entries[0].Change.Trust.Entries) != 2 {
+	if err != nil || entries[0].Change.Check() != nil || len(entries[0].Change.Trust.Parts()) != 3 {
 		t.Fatalf("opened %+v, %v", entries, err)
 	}
 	if entries[0].Hash != ChainNext(Hash{}, 1, 1, later) {
@@ -152,7 +156,7 @@ func FuzzTrust(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw)
-	f.Add([]byte(`{"op":"trust","ver":1,"trust":{"issued":1,"lists":"off","entries":[{"size":1,"parts":[""]}]}}`))
+	f.Add([]byte(`{"op":"trust","ver":1,"trust":{"issued":1,"lists":"off","certificates":[{"size":1,"parts":[""]}]}}`))
 	f.Add([]byte(`{"op":"trust_part","ver":1,"part":"eA=="}`))
 	part := make([]byte, MaxTrustPart)
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -160,9 +164,9 @@ func FuzzTrust(f *testing.F) {
 		if json.Unmarshal(in, &c) != nil || !c.OfTrust() || c.Check() != nil || c.Trust == nil {
 			return
 		}
-		out, err := c.Trust.Join(func(Hash) []byte { return part })
+		certs, lists, err := c.Trust.Join(func(Hash) []byte { return part })
 		total := 0
-		for _, der := range out {
+		for _, der := range append(certs, lists...) {
 			total += len(der)
 		}
 		if err == nil && total > MaxTrustBytes {
