@@ -22,20 +22,45 @@ var (
 // a list of any age is revoked under every policy.
 type ListPolicy int
 
+// The policies, laxest first.
 const (
 	// ListsAsFound uses the lists there are and believes signers without one:
 	// the gate stays open through a long outage, and a revocation that has not
 	// reached it does not bite.
 	ListsAsFound ListPolicy = iota
-	// ListsFresh does not believe a signer whose authority has no list here or
-	// only old ones: UNTRUSTED_CERTIFICATE with ErrNoList or ErrListOld.
+	// ListsWhenPresent does not believe a signer whose authority has only old
+	// lists here: UNTRUSTED_CERTIFICATE with ErrListOld.
+	ListsWhenPresent
+	// ListsFresh does not believe a signer whose authority has no list here
+	// either: UNTRUSTED_CERTIFICATE with ErrNoList.
 	ListsFresh
 )
+
+// listWords are the policies in the words of settings and messages.
+var listWords = []string{"off", "when-present", "required"}
+
+// String is the policy in the words of settings and messages.
+func (p ListPolicy) String() string {
+	if p < 0 || int(p) >= len(listWords) {
+		return "invalid"
+	}
+	return listWords[p]
+}
+
+// ParseListPolicy reads off, when-present or required. For any other word it
+// gives the strictest, and false.
+func ParseListPolicy(word string) (ListPolicy, bool) {
+	if i := slices.Index(listWords, word); i >= 0 {
+		return ListPolicy(i), true
+	}
+	return ListsFresh, false
+}
 
 // list is a revocation list whose signature was found good.
 type list struct {
 	*x509.RevocationList
 	file    string
+	beside  bool // of a file that may only add revocations
 	serials map[string]bool
 }
 
@@ -85,7 +110,11 @@ func (t *Trust) addList(l *list) error {
 		if !a.root && len(t.newIssuer(a.certificate).paths) == 0 {
 			continue
 		}
-		t.keepList(string(l.RawIssuer), string(a.RawSubjectPublicKeyInfo), l)
+		key := string(a.RawSubjectPublicKeyInfo)
+		if l.beside {
+			key = "beside " + key
+		}
+		t.keepList(string(l.RawIssuer), key, l)
 		return nil
 	}
 	return errors.New("revocation list is not signed by an authority in this folder")
@@ -117,11 +146,11 @@ func (t *Trust) revoked(c *certificate) bool {
 
 // listInOrder applies the policy for missing and old lists.
 func (t *Trust) listInOrder(c *certificate, at time.Time) error {
-	if t.options.Lists != ListsFresh {
-		return nil
-	}
 	of := t.lists[string(c.RawIssuer)]
-	if len(of) == 0 {
+	switch {
+	case t.options.Lists == ListsAsFound, t.options.Lists == ListsWhenPresent && len(of) == 0:
+		return nil
+	case len(of) == 0:
 		return ErrNoList
 	}
 	for _, l := range of {
@@ -134,6 +163,9 @@ func (t *Trust) listInOrder(c *certificate, at time.Time) error {
 
 // old says that a list is over its age: that of the options, else its own.
 func (t *Trust) old(l *list, at time.Time) bool {
+	if t.options.ListMax > 0 && at.Sub(l.ThisUpdate) > t.options.ListMax {
+		return true
+	}
 	if t.options.ListAge > 0 {
 		return at.Sub(l.ThisUpdate) > t.options.ListAge
 	}

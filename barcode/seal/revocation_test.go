@@ -44,7 +44,7 @@ func TestRevocation(t *testing.T) {
 	const signer, someone = 0x1A, 0x1B
 	own := func(number int64, serials ...int64) []byte { return revoke(t, a, number, nil, serials...) }
 	long := now.AddDate(1, 0, 0)
-	fresh := TrustOptions{Lists: ListsFresh}
+	fresh, present := TrustOptions{Lists: ListsFresh}, TrustOptions{Lists: ListsWhenPresent}
 	for name, c := range map[string]struct {
 		o        TrustOptions
 		lists    [][]byte
@@ -64,6 +64,12 @@ func TestRevocation(t *testing.T) {
 		"newer by number, not name":   {TrustOptions{}, [][]byte{own(10, signer), own(9)}, now, RevokedCertificate, ErrRevoked, 0},
 		"old list, as found":          {TrustOptions{}, [][]byte{own(1)}, long, Valid, nil, 0},
 		"old list, fresh":             {fresh, [][]byte{own(1)}, long, UntrustedCertificate, ErrListOld, 0},
+		"old list, when present":      {present, [][]byte{own(1)}, long, UntrustedCertificate, ErrListOld, 0},
+		"no list, when present":       {present, nil, long, Valid, nil, 0},
+		"fresh list, when present":    {present, [][]byte{own(1)}, now, Valid, nil, 0},
+		"over the greatest age":       {TrustOptions{Lists: ListsWhenPresent, ListMax: time.Hour}, [][]byte{own(1)}, now, UntrustedCertificate, ErrListOld, 0},
+		"within the greatest age":     {TrustOptions{Lists: ListsWhenPresent, ListMax: 1000 * time.Hour}, [][]byte{own(1)}, now, Valid, nil, 0},
+		"greatest age, and its own":   {TrustOptions{Lists: ListsWhenPresent, ListMax: 1000 * time.Hour}, [][]byte{own(1)}, day(2026, 9, 11), UntrustedCertificate, ErrListOld, 0},
 		"no list, fresh":              {fresh, nil, now, UntrustedCertificate, ErrNoList, 0},
 		"fresh list":                  {fresh, [][]byte{own(1)}, now, Valid, nil, 0},
 		"revoked, fresh":              {fresh, [][]byte{own(1, signer)}, now, RevokedCertificate, ErrRevoked, 0},
@@ -91,6 +97,75 @@ func TestRevocation(t *testing.T) {
 				t.Errorf("%s %v, want %s %v; warnings %q", got.Code, got.Err, c.code, c.err, trust.Warnings())
 			}
 		})
+	}
+}
+
+// TestListsBeside: files that only add lists revoke, and bring no signer and no
+// freedom.
+func TestListsBeside(t *testing.T) {
+	a, other := authority(t), authority(t)
+	const signer = 0x1A
+	own := func(number int64, serials ...int64) []byte { return revoke(t, a, number, nil, serials...) }
+	ca, leaf := TrustFile{Name: "ca", Data: a.CA.Raw}, TrustFile{Name: "signer", Data: a.Signer.Raw}
+	list := func(der []byte) TrustFile { return TrustFile{Name: "list", Data: der} }
+	beside := func(der []byte) TrustFile { return TrustFile{Name: "beside", Data: der, ListsOnly: true} }
+	fresh := TrustOptions{Lists: ListsFresh}
+	long := now.AddDate(0, 1, 0)
+	later := revoke(t, a, 9, func(l *x509.RevocationList) { l.NextUpdate = long.AddDate(1, 0, 0) })
+	for name, c := range map[string]struct {
+		o        TrustOptions
+		files    []TrustFile
+		at       time.Time
+		code     Code
+		warnings int
+	}{
+		"revokes":                     {TrustOptions{}, []TrustFile{ca, leaf, beside(own(1, signer))}, now, RevokedCertificate, 0},
+		"revokes beside a newer list": {TrustOptions{}, []TrustFile{ca, leaf, list(own(2)), beside(own(1, signer))}, now, RevokedCertificate, 0},
+		"newer, gives nothing back":   {TrustOptions{}, []TrustFile{ca, leaf, list(own(1, signer)), beside(own(2))}, now, RevokedCertificate, 0},
+		"brings no signer":            {TrustOptions{}, []TrustFile{ca, beside(a.Signer.Raw)}, now, UnknownCertificate, 0},
+		"brings no authority":         {TrustOptions{}, []TrustFile{beside(a.CA.Raw), leaf}, now, UntrustedCertificate, 0},
+		"of a stranger":               {TrustOptions{}, []TrustFile{ca, leaf, beside(revoke(t, other, 1, nil, signer))}, now, Valid, 1},
+		"of a strange authority there": {TrustOptions{}, []TrustFile{
+			ca, leaf, beside(other.CA.Raw), beside(revoke(t, other, 1, nil, signer)),
+		}, now, Valid, 1},
+		"fresher": {fresh, []TrustFile{ca, leaf, list(own(1)), beside(later)}, long, Valid, 0},
+		"junk":    {TrustOptions{}, []TrustFile{ca, leaf, beside([]byte("junk"))}, now, Valid, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trust := ReadTrust(c.o, c.files...)
+			if got := trust.Verify(parsed(t, made(t, a)), c.at); got.Code != c.code || len(trust.LeftOut()) != c.warnings {
+				t.Errorf("%s %v, want %s; left out %v", got.Code, got.Err, c.code, trust.LeftOut())
+			}
+		})
+	}
+}
+
+// TestTighten: options of two hands allow only what both do.
+func TestTighten(t *testing.T) {
+	for name, c := range map[string]struct{ of, by, want TrustOptions }{
+		"nothing":         {TrustOptions{}, TrustOptions{}, TrustOptions{}},
+		"curve of one":    {TrustOptions{AllowP224: true}, TrustOptions{}, TrustOptions{}},
+		"curve of other":  {TrustOptions{}, TrustOptions{AllowP224: true}, TrustOptions{}},
+		"curve of both":   {TrustOptions{AllowP224: true}, TrustOptions{AllowP224: true}, TrustOptions{AllowP224: true}},
+		"pin of other":    {TrustOptions{}, TrustOptions{Pin: true}, TrustOptions{}},
+		"stricter lists":  {TrustOptions{Lists: ListsWhenPresent}, TrustOptions{Lists: ListsFresh}, TrustOptions{Lists: ListsFresh}},
+		"laxer lists":     {TrustOptions{Lists: ListsFresh}, TrustOptions{}, TrustOptions{Lists: ListsFresh}},
+		"an age more":     {TrustOptions{}, TrustOptions{ListAge: 5}, TrustOptions{ListMax: 5}},
+		"a longer age":    {TrustOptions{ListAge: 3}, TrustOptions{ListAge: 5}, TrustOptions{ListAge: 3, ListMax: 5}},
+		"a greatest age":  {TrustOptions{ListMax: 3}, TrustOptions{ListAge: 5}, TrustOptions{ListMax: 3}},
+		"a shorter great": {TrustOptions{ListMax: 5}, TrustOptions{ListAge: 3}, TrustOptions{ListMax: 3}},
+	} {
+		if got := c.of.Tighten(c.by); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+	for _, p := range []ListPolicy{ListsAsFound, ListsWhenPresent, ListsFresh} {
+		if got, ok := ParseListPolicy(p.String()); got != p || !ok {
+			t.Errorf("%s reads as %s", p, got)
+		}
+	}
+	if p, ok := ParseListPolicy("sometimes"); ok || p != ListsFresh {
+		t.Errorf("an unknown word reads as %s", p)
 	}
 }
 

@@ -1,26 +1,12 @@
 package seal
 
 import (
-	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-)
-
-// ErrTrust is returned for a trust folder that cannot be read at all.
-var ErrTrust = errors.New("trust folder is not usable")
-
-// Limits of a trust folder.
-const (
-	MaxTrustFiles = 2000
-	MaxTrustFile  = 1 << 20 // bytes
 )
 
 // TrustOptions says how certificates are believed.
@@ -35,12 +21,20 @@ type TrustOptions struct {
 	// ListAge is how long after its issue a list is fresh; zero takes the time
 	// at which the list itself announces the next one.
 	ListAge time.Duration
+	// ListMax, where it is not zero, is an age over which a list is old
+	// whatever ListAge says.
+	ListMax time.Duration
 }
 
-// TrustFile is a file that is not, or not yet, in the folder.
-type TrustFile struct {
-	Name string
-	Data []byte
+// Tighten gives these options as far as o is not stricter. It pins nothing: a
+// certificate that needs no authority must come with the first options.
+func (t TrustOptions) Tighten(o TrustOptions) TrustOptions {
+	t.AllowP224 = t.AllowP224 && o.AllowP224
+	t.Lists = max(t.Lists, o.Lists)
+	if o.ListAge > 0 && (t.ListMax == 0 || o.ListAge < t.ListMax) {
+		t.ListMax = o.ListAge
+	}
+	return t
 }
 
 type signerKey struct{ signer, ref string }
@@ -54,38 +48,42 @@ type Trust struct {
 	signers     []*signer
 	byName      map[signerKey][]*signer
 	byIndex     map[[idbReference]byte][]*signer
-	warnings    []string
+	leftOut     []LeftOut
+}
+
+// LeftOut is a file of which something is not used, and why.
+type LeftOut struct {
+	File string
+	Err  error
 }
 
 // LoadTrust reads every file in dir, PEM or DER, and then more. A file without
 // a usable certificate or revocation list is left out and gives a warning,
 // since one foreign or damaged file must not close a gate.
 func LoadTrust(dir string, o TrustOptions, more ...TrustFile) (*Trust, error) {
-	entries, err := os.ReadDir(dir)
+	files, err := ReadFolder(dir)
 	if err != nil {
-		return nil, fmt.Errorf("load trust: %w: %w", ErrTrust, err)
+		return nil, fmt.Errorf("load trust: %w", err)
 	}
-	if len(entries)+len(more) > MaxTrustFiles {
+	if len(files)+len(more) > MaxTrustFiles {
 		return nil, fmt.Errorf("load trust: %w: more than %d files", ErrTrust, MaxTrustFiles)
 	}
+	return ReadTrust(o, append(files, more...)...), nil
+}
+
+// ReadTrust makes a Trust of the contents of files, as LoadTrust does.
+func ReadTrust(o TrustOptions, files ...TrustFile) *Trust {
 	t := newTrust(o)
 	var found findings
-	for _, e := range entries {
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+	for _, f := range files {
+		if f.err != nil {
+			t.warn(f.Name, f.err)
 			continue
 		}
-		b, err := readBounded(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.warn(e.Name(), err)
-			continue
-		}
-		t.read(&found, TrustFile{e.Name(), b})
-	}
-	for _, f := range more {
 		t.read(&found, f)
 	}
 	t.build(found)
-	return t, nil
+	return t
 }
 
 // NewTrust makes a Trust of certificates already parsed.
@@ -136,8 +134,20 @@ func (t *Trust) Anchors() int {
 	return n
 }
 
-// Warnings names the files that were left out, and why.
-func (t *Trust) Warnings() []string { return slices.Clone(t.warnings) }
+// LeftOut tells what is not used, and why.
+func (t *Trust) LeftOut() []LeftOut { return slices.Clone(t.leftOut) }
+
+// Warnings is LeftOut in words.
+func (t *Trust) Warnings() []string {
+	var list []string
+	for _, l := range t.leftOut {
+		list = append(list, fmt.Sprintf("%s left out: %v", l.File, l.Err))
+	}
+	return list
+}
+
+// Options are those it was made with.
+func (t *Trust) Options() TrustOptions { return t.options }
 
 func newTrust(o TrustOptions) *Trust {
 	return &Trust{
@@ -147,7 +157,7 @@ func newTrust(o TrustOptions) *Trust {
 }
 
 func (t *Trust) warn(name string, err error) {
-	t.warnings = append(t.warnings, fmt.Sprintf("%s left out: %v", name, err))
+	t.leftOut = append(t.leftOut, LeftOut{name, err})
 }
 
 // findings are what the files hold, before any of it is believed.
@@ -167,6 +177,9 @@ func (t *Trust) read(found *findings, f TrustFile) {
 	for _, b := range blocks {
 		if b.Type != blockList {
 			c, err := parseCertificate(b.Bytes)
+			if f.ListsOnly && (err == nil || b.Type == blockCertificate) {
+				continue
+			}
 			if err == nil {
 				c.file = f.Name
 				found.certificates = append(found.certificates, c)
@@ -182,36 +195,9 @@ func (t *Trust) read(found *findings, f TrustFile) {
 			t.warn(f.Name, err)
 			continue
 		}
-		l.file = f.Name
+		l.file, l.beside = f.Name, f.ListsOnly
 		found.lists = append(found.lists, l)
 	}
-}
-
-// The types of a PEM block that matter here; DER has none.
-const (
-	blockCertificate = "CERTIFICATE"
-	blockList        = "X509 CRL"
-)
-
-func blocksOf(b []byte) ([]*pem.Block, error) {
-	if !bytes.Contains(b, []byte("-----BEGIN ")) {
-		return []*pem.Block{{Bytes: b}}, nil
-	}
-	var blocks []*pem.Block
-	for {
-		block, rest := pem.Decode(b)
-		if block == nil {
-			break
-		}
-		if block.Type == blockCertificate || block.Type == blockList {
-			blocks = append(blocks, block)
-		}
-		b = rest
-	}
-	if len(blocks) == 0 {
-		return nil, errors.New("no certificate and no revocation list in it")
-	}
-	return blocks, nil
 }
 
 // build files everything: the authorities first, because signers and lists
@@ -287,19 +273,3 @@ func SignerOf(c *x509.Certificate) (id, ref string, err error) {
 // trimReference makes references comparable as numbers: version 3 fills them
 // up with zeros.
 func trimReference(ref string) string { return strings.TrimLeft(ref, "0") }
-
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, MaxTrustFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > MaxTrustFile {
-		return nil, errors.New("too large for a certificate")
-	}
-	return b, nil
-}
