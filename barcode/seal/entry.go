@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -47,6 +48,48 @@ type Entry struct {
 	// stays revoked.
 	Code Code
 	Err  error
+}
+
+// Shown is an Entry as programs print it.
+type Shown struct {
+	File        string `json:"file"`
+	Kind        Kind   `json:"kind"`
+	Subject     string `json:"subject"`
+	Signer      string `json:"signer,omitempty"`
+	CertRef     string `json:"cert_ref,omitempty"`
+	Index       string `json:"idb_ref,omitempty"`
+	Key         string `json:"key,omitempty"`
+	Fingerprint string `json:"fingerprint"`
+	Anchor      bool   `json:"anchor"`
+	NotBefore   string `json:"not_before,omitempty"`
+	NotAfter    string `json:"not_after,omitempty"`
+	UseFrom     string `json:"use_from,omitempty"`
+	UseTo       string `json:"use_to,omitempty"`
+	Number      string `json:"number,omitempty"`
+	Revoked     int    `json:"revoked,omitempty"`
+	Code        Code   `json:"code"`
+	Reason      string `json:"reason,omitempty"`
+}
+
+// Show gives the entry as programs print it.
+func (e Entry) Show() Shown {
+	moment := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339)
+	}
+	s := Shown{
+		File: e.File, Kind: e.Kind, Subject: e.Subject, Signer: e.Signer, CertRef: e.CertRef, Index: e.Index,
+		Key: e.Curve, Fingerprint: hex.EncodeToString(e.Fingerprint[:]), Anchor: e.Anchor,
+		NotBefore: moment(e.NotBefore), NotAfter: moment(e.NotAfter),
+		UseFrom: moment(e.UseFrom), UseTo: moment(e.UseTo),
+		Number: e.Number, Revoked: e.Revoked, Code: e.Code,
+	}
+	if e.Err != nil {
+		s.Reason = e.Err.Error()
+	}
+	return s
 }
 
 // Entries describes everything in use at a time: roots, authorities, signers,

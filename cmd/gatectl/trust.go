@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"bordergate/barcode/seal"
 )
@@ -25,45 +24,9 @@ func trustCommands() []command {
 }
 
 // trustEntry is a seal.Entry as printed.
-type trustEntry struct {
-	File        string    `json:"file"`
-	Kind        seal.Kind `json:"kind"`
-	Subject     string    `json:"subject"`
-	Signer      string    `json:"signer,omitempty"`
-	CertRef     string    `json:"cert_ref,omitempty"`
-	Index       string    `json:"idb_ref,omitempty"`
-	Key         string    `json:"key,omitempty"`
-	Fingerprint string    `json:"fingerprint"`
-	Anchor      bool      `json:"anchor"`
-	NotBefore   string    `json:"not_before,omitempty"`
-	NotAfter    string    `json:"not_after,omitempty"`
-	UseFrom     string    `json:"use_from,omitempty"`
-	UseTo       string    `json:"use_to,omitempty"`
-	Number      string    `json:"number,omitempty"`
-	Revoked     int       `json:"revoked,omitempty"`
-	Code        seal.Code `json:"code"`
-	Reason      string    `json:"reason,omitempty"`
-}
+type trustEntry struct{ seal.Shown }
 
-func showEntry(s seal.Entry) trustEntry {
-	moment := func(t time.Time) string {
-		if t.IsZero() {
-			return ""
-		}
-		return t.UTC().Format(time.RFC3339)
-	}
-	e := trustEntry{
-		File: s.File, Kind: s.Kind, Subject: s.Subject, Signer: s.Signer, CertRef: s.CertRef, Index: s.Index,
-		Key: s.Curve, Fingerprint: hex.EncodeToString(s.Fingerprint[:]), Anchor: s.Anchor,
-		NotBefore: moment(s.NotBefore), NotAfter: moment(s.NotAfter),
-		UseFrom: moment(s.UseFrom), UseTo: moment(s.UseTo),
-		Number: s.Number, Revoked: s.Revoked, Code: s.Code,
-	}
-	if s.Err != nil {
-		e.Reason = s.Err.Error()
-	}
-	return e
-}
+func showEntry(e seal.Entry) trustEntry { return trustEntry{e.Show()} }
 
 func (t trustEntry) print(w io.Writer, asJSON bool) error {
 	if asJSON {

@@ -192,6 +192,7 @@ type gateRig struct {
 	t        *testing.T
 	id       *vault.Identity
 	vault    *vault.Vault
+	dir      string
 	out      *outbox
 	accounts *accounts.Replica
 	link     *link.Gate
@@ -206,7 +207,7 @@ func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gateRig{
-		t: t, changed: make(chan string, 4096), catching: make(chan bool, 256), online: make(chan bool, 256), fatal: make(chan error, 8),
+		t: t, dir: dir, changed: make(chan string, 4096), catching: make(chan bool, 256), online: make(chan bool, 256), fatal: make(chan error, 8),
 	}
 	var err error
 	if g.id, err = vault.NewIdentity(filepath.Join(dir, "id"), name); err != nil {
@@ -233,9 +234,7 @@ func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 	}
 	g.out = &outbox{Journal: j}
 	g.out.cond = sync.NewCond(&g.out.mu)
-	if g.accounts, err = accounts.Open(accounts.Options{Path: filepath.Join(dir, "accounts.db"), Key: g.vault.Key("accounts")}); err != nil {
-		t.Fatal(err)
-	}
+	g.openAccounts()
 	t.Cleanup(func() {
 		if g.stop != nil {
 			g.stop()
@@ -247,6 +246,23 @@ func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 		_ = g.accounts.Close()
 	})
 	return g
+}
+
+func (g *gateRig) openAccounts() {
+	g.t.Helper()
+	var err error
+	if g.accounts, err = accounts.Open(accounts.Options{Path: filepath.Join(g.dir, "accounts.db"), Key: g.vault.Key("accounts")}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// reopen opens the replica of a stopped gate anew.
+func (g *gateRig) reopen() {
+	g.t.Helper()
+	if err := g.accounts.Close(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.openAccounts()
 }
 
 func (g *gateRig) start(h *hqRig) {

@@ -80,6 +80,7 @@ type ledger struct {
 	accounts  map[string]account
 	passes    map[string]passEntry
 	decisions map[string]decision
+	trust     trustState
 	segments  []segment
 }
 
@@ -97,6 +98,7 @@ func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
 	l := &ledger{
 		js: e.js, stream: s, by: id.pseudonym,
 		accounts: make(map[string]account), passes: make(map[string]passEntry), decisions: make(map[string]decision),
+		trust:   trustState{parts: make(map[wire.Hash][]byte)},
 		publish: func(uint64, wire.Hash, [][]byte, bool) {},
 	}
 	if l.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
@@ -158,9 +160,12 @@ func (l *ledger) project(at uint64, entries []entry) error {
 		}
 		l.seq++
 		l.hash = wire.ChainNext(l.hash, l.epoch, l.seq, e.Raw)
-		if c.OfPass() {
+		switch {
+		case c.OfTrust():
+			l.projectTrust(c)
+		case c.OfPass():
 			l.projectPass(c)
-		} else {
+		default:
 			l.projectAccount(c)
 		}
 		if c.Decision != nil {

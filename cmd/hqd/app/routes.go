@@ -20,6 +20,8 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("POST /decide", a.decide)
 	mux.HandleFunc("POST /passes/revoke", a.revokePass)
 	mux.HandleFunc("POST /passes/stamp", a.stampPasses)
+	mux.HandleFunc("GET /trust", a.listTrust)
+	mux.HandleFunc("POST /trust", a.publishTrust)
 	mux.HandleFunc("GET /applied", a.applied)
 	mux.HandleFunc("POST /notice", a.notice)
 	mux.HandleFunc("GET /records", a.listRecords)
