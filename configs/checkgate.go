@@ -30,10 +30,7 @@ func checkGate(c *Gate, d *document) {
 	checkTurnstile(c.Turnstile, d)
 	checkWiring(c.Gate.Direction, c.Turnstile, d)
 	checkScanner(c.Scanner, c.Turnstile.Port, d)
-	d.filled("trust.dir", c.Trust.Dir)
-	if c.Trust.TemplateKeys != "" {
-		d.filled("trust.template_keys", c.Trust.TemplateKeys)
-	}
+	checkTrust(c.Trust, d)
 	d.link("hq.broker", c.HQ.Broker, true, "tcp", "ssl")
 	d.filled("hq.bundle", c.HQ.Bundle)
 	checkFingerprint("hq.fingerprint", c.HQ.Fingerprint, d)
@@ -57,6 +54,17 @@ func checkPlace(p Place, d *document) {
 		return r == '-' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
 	}, "1 to 8 letters and digits, such as \"1\"")
 	d.oneOf("gate.direction", p.Direction, "entry", "exit")
+}
+
+func checkTrust(t Trust, d *document) {
+	d.filled("trust.dir", t.Dir)
+	d.oneOf("trust.lists", t.Lists, "off", "when-present", "required")
+	if t.ListAge != 0 {
+		between(d, "trust.list_age", t.ListAge, time.Hour, 366*24*time.Hour)
+	}
+	if t.TemplateKeys != "" {
+		d.filled("trust.template_keys", t.TemplateKeys)
+	}
 }
 
 func checkCamera(path string, c Camera, d *document) {

@@ -111,10 +111,16 @@ type Outputs struct {
 	Buzzer      int `yaml:"buzzer"`
 }
 
-// Trust says whose seals on passes the gate believes.
+// Trust says whose seals on passes the gate believes until headquarters has
+// sent its trust store. From then on that store rules: of the folder only
+// revocation lists count, pin says nothing, and the rest only where it is
+// stricter than headquarters' policy.
 type Trust struct {
-	Dir string `yaml:"dir"` // folder of signer and authority certificates
-	Pin bool   `yaml:"pin"` // trust each certificate as a signer itself
+	Dir       string        `yaml:"dir"`        // folder of signer and authority certificates and revocation lists
+	Pin       bool          `yaml:"pin"`        // trust each certificate as a signer itself
+	AllowP224 bool          `yaml:"allow_p224"` // admit the curve brainpoolP224r1
+	Lists     string        `yaml:"lists"`      // what an old or missing revocation list means: off, when-present or required
+	ListAge   time.Duration `yaml:"list_age"`   // how long a list is in its time; 0: until its own next update; else 1 h to 366 days
 	// TemplateKeys is the file of the keys that open face templates in passes,
 	// readable by the gate alone; empty where passes carry none.
 	TemplateKeys string `yaml:"template_keys"`
@@ -169,7 +175,7 @@ func DefaultGate() Gate {
 			Outputs: Outputs{UnlockEntry: 0, UnlockExit: 1, Stop: 2, Green: 3, Red: 4, Buzzer: 5},
 		},
 		Scanner: defaultScanner(),
-		Trust:   Trust{Dir: "/etc/bordergate/trust"},
+		Trust:   Trust{Dir: "/etc/bordergate/trust", Lists: "off"},
 		HQ:      Link{Bundle: "/etc/bordergate/hq.json"},
 		Policy: Policy{
 			CacheMaxAge: 72 * time.Hour, CaptureTimeout: 15 * time.Second,

@@ -216,7 +216,7 @@ func (m *machine) show(finished bool) {
 	if t := m.tx; t != nil {
 		v.Tx, v.Steps, v.Granted = t.id, maps.Clone(t.steps), t.granted
 		v.Outcome, v.Reasons, v.Notices = t.verdict.Outcome, t.verdict.Reasons, t.verdict.Notices
-		v.Hint = t.hint
+		v.Hint, v.Detail = t.hint, t.claim.Detail
 	}
 	m.o.Screen.Show(v)
 }
@@ -330,7 +330,7 @@ func (m *machine) decide(e Evidence, at int64) State {
 func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 	t := m.tx
 	p := Public{
-		Outcome: o, Reasons: reasons, Steps: maps.Clone(t.steps), Granted: t.granted,
+		Outcome: o, Reasons: reasons, Detail: t.claim.Detail, Steps: maps.Clone(t.steps), Granted: t.granted,
 		Restarts: t.voids, Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model, Reference: t.source,
 	}
 	if o == reason.Admitted {

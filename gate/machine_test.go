@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,6 +108,32 @@ func TestTravellersThatAreNotAdmitted(t *testing.T) {
 			r.give(Presence(0, Off))
 			r.want(t, Ready)
 		})
+	}
+}
+
+// TestDetailOfASealIsRecorded: what one reason sums up is in both records and on
+// the technician's page, and nowhere else.
+func TestDetailOfASealIsRecorded(t *testing.T) {
+	r := newRig(t)
+	r.claims["revoked"] = Claim{Fault: reason.PassSigner, Detail: "signer_revoked"}
+	r.open(t)
+	r.give(Presence(0, On))
+	r.give(Symbol(0, r.m.session, r.now, []byte("revoked")))
+	r.flushAll()
+	r.wantEnd(t, reason.Referred, reason.PassSigner)
+	var kinds []string
+	for _, e := range r.entries {
+		if e.Public.Detail == "signer_revoked" {
+			kinds = append(kinds, e.Kind)
+		}
+	}
+	if !slices.Equal(kinds, []string{EntryDecision, EntryOutcome}) || r.last(t).Detail != "signer_revoked" {
+		t.Errorf("detail in records %v, shown %q", kinds, r.last(t).Detail)
+	}
+	r.give(Presence(0, Off))
+	r.late()
+	if v := r.views[len(r.views)-1]; v.Detail != "" {
+		t.Errorf("detail %q of nobody", v.Detail)
 	}
 }
 

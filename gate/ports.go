@@ -121,6 +121,7 @@ type Entry struct {
 type Public struct {
 	Outcome   reason.Outcome  `json:"outcome,omitempty"`
 	Reasons   []reason.Reason `json:"reasons"`
+	Detail    string          `json:"detail,omitempty"`  // of what is wrong with the pass's seal
 	Notices   []Notice        `json:"notices,omitempty"` // told to an admitted traveller
 	Direction string          `json:"direction,omitempty"`
 	Mode      string          `json:"mode,omitempty"`
@@ -160,6 +161,7 @@ type View struct {
 	Tx      TxID // zero outside a transaction
 	Outcome reason.Outcome
 	Reasons []reason.Reason
+	Detail  string // what is wrong with the pass's seal, for the technician
 	Notices []Notice
 	Steps   map[string]int64 // microseconds since presence
 	Granted bool

@@ -61,7 +61,10 @@ const (
 type Claim struct {
 	// Fault is zero where the seal verified and holds a pass of the profile.
 	Fault reason.Reason
-	Pass  Pass
+	// Detail tells apart what one Fault sums up, a word of a fixed list such as
+	// signer_revoked; it is recorded and changes no decision.
+	Detail string
+	Pass   Pass
 }
 
 // Pass is what a verified seal says of its holder's right to cross.

@@ -172,7 +172,10 @@ func (x *production) open(ctx context.Context, p progress) error {
 	if err := x.station.StartHQ(ctx); err != nil {
 		return err
 	}
-	p.say("headquarters is up")
+	if err := x.station.PublishTrust(ctx, x.office.Anchor()); err != nil {
+		return err
+	}
+	p.say("headquarters is up and has published whose seals to believe")
 	if err := x.station.StartGate(ctx); err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type App struct {
 	replica   *accounts.Replica
 	recorder  *recorder
 	register  *register
+	believer  *believer
 	hq        *hqLink
 	barrier   *barrier
 	eyes      eyes
@@ -252,6 +253,7 @@ func (a *App) openAccounts() error {
 	}
 	a.replica = r
 	a.onClose("accounts", r.Close)
+	a.believer = newBeliever(r, a.journal, a.cfg.Trust, a.log.With("part", "trust"))
 	if err := a.openRegister(); err != nil {
 		return err
 	}

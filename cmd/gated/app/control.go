@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 )
 
@@ -28,6 +29,7 @@ func (a *App) openControl() error {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.Status()) })
 	mux.HandleFunc("GET /v1/accounts/stats", c.accountStats)
 	mux.HandleFunc("GET /v1/accounts/{id}", c.account)
+	mux.HandleFunc("GET /v1/trust", c.trust)
 	mux.HandleFunc("GET /v1/journal/export", c.export)
 	mux.HandleFunc("POST /v1/journal/verify", c.verify)
 	c.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
@@ -115,6 +117,20 @@ func (c *control) account(w http.ResponseWriter, r *http.Request) {
 	default:
 		writeJSON(w, acc)
 	}
+}
+
+// trust gives whose seals are believed, and headquarters' store itself where
+// that rules: whoever asks can judge it for himself.
+func (c *control) trust(w http.ResponseWriter, _ *http.Request) {
+	b := c.app.believer
+	if b == nil {
+		refuse(w, http.StatusServiceUnavailable, "the accounts are not open; see the status page")
+		return
+	}
+	writeJSON(w, struct {
+		Status TrustStatus         `json:"status"`
+		Store  accounts.TrustStore `json:"store"`
+	}{b.status(time.Now()), b.now.Load().store})
 }
 
 func (c *control) accountStats(w http.ResponseWriter, _ *http.Request) {

@@ -41,6 +41,16 @@ type cache struct {
 	*accounts.Replica
 	clock    *wallClock
 	catching func() bool
+	trust    func() // told of another trust store; never blocks
+}
+
+// Apply tells of another trust store once it is committed.
+func (c cache) Apply(epoch, first uint64, prev, hash wire.Hash, changes []wire.Change) error {
+	err := c.Replica.Apply(epoch, first, prev, hash, changes)
+	if err == nil && ofTrust(changes) {
+		c.trust()
+	}
+	return err
 }
 
 // Look implements gate.Accounts.
@@ -159,7 +169,7 @@ func (a *App) linkClock() (time.Time, bool) {
 }
 
 func (a *App) cache() cache {
-	return cache{Replica: a.replica, clock: a.clock, catching: a.catchingUp}
+	return cache{Replica: a.replica, clock: a.clock, catching: a.catchingUp, trust: a.believer.changed}
 }
 
 func (a *App) catchingUp() bool { return a.hq != nil && a.hq.gate.CatchingUp() }
@@ -185,6 +195,9 @@ func (a *App) wireState() wire.State {
 	s := wire.State{Mode: v.State.String(), Simulated: a.cfg.Simulated, Queue: map[string]uint64{}}
 	if v.Cause != "" {
 		s.Faults = []string{v.Cause}
+	}
+	if a.believer != nil && a.believer.now.Load().fault != "" {
+		s.Faults = append(s.Faults, "trust")
 	}
 	for _, r := range a.journal.Ranges() {
 		s.Queue[r.Name] = r.Next - 1 - r.Acked

@@ -34,6 +34,7 @@ type event struct {
 	Tx      string             `json:"tx,omitempty"`
 	Outcome string             `json:"outcome,omitempty"`
 	Reasons []string           `json:"reasons,omitempty"`
+	Detail  string             `json:"detail,omitempty"`
 	Notices []gate.Notice      `json:"notices,omitempty"`
 	Steps   map[string]float64 `json:"steps_ms,omitempty"`
 	Granted bool               `json:"granted,omitempty"`
@@ -53,7 +54,7 @@ func (h *hub) Show(v gate.View) {
 		e.Tx = v.Tx.String()
 	}
 	if v.Finished {
-		e.Kind, e.Outcome, e.Granted = "transaction", v.Outcome.String(), v.Granted
+		e.Kind, e.Outcome, e.Granted, e.Detail = "transaction", v.Outcome.String(), v.Granted, v.Detail
 		e.Reasons = []string{}
 		for _, r := range v.Reasons {
 			e.Reasons = append(e.Reasons, r.String())

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"bordergate/barcode/pass"
-	"bordergate/barcode/seal"
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/hal"
@@ -177,10 +176,13 @@ func (a *App) openTurnstile() error {
 
 // openLane comes last: it needs everything else.
 func (a *App) openLane() error {
-	trust, err := seal.LoadTrust(a.cfg.Trust.Dir, seal.TrustOptions{Pin: a.cfg.Trust.Pin})
-	if err != nil {
+	if a.believer == nil {
+		return nil // without a cache, which was said already
+	}
+	if err := a.believer.load(); err != nil {
 		return err
 	}
+	a.run("trust store", a.believer.serve)
 	if len(a.faults) > 0 {
 		return nil // said already
 	}
@@ -192,13 +194,14 @@ func (a *App) openLane() error {
 	if c.Gate.Direction == hal.Exit.String() {
 		direction = gate.DirExit
 	}
+	var err error
 	a.lane, err = gate.NewLane(gate.Options{
 		Policy: gate.Policy{
 			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: passRules(), Passback: passback,
 			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
-		Times: times, Passes: passes{trust}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
+		Times: times, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
 		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
 		Mono: monoNow, Beat: a.beat(),

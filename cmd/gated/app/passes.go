@@ -13,7 +13,7 @@ import (
 // passes reads symbols for the lane: parse, profile, signature, in this order,
 // so that a foreign code costs nothing and proves nothing.
 type passes struct {
-	trust *seal.Trust
+	trust func() *seal.Trust // the newest; nil where the cache has to be filled first
 }
 
 func (p passes) Read(payload []byte, at time.Time) gate.Claim {
@@ -24,8 +24,12 @@ func (p passes) Read(payload []byte, at time.Time) gate.Claim {
 	if s.FeatureRef != pass.FeatureRef || s.Category != pass.Category {
 		return gate.Claim{Fault: reason.PassFormat}
 	}
-	if r := p.trust.Verify(s, at); !r.Valid() {
-		return gate.Claim{Fault: faultOf(r)}
+	trust := p.trust()
+	if trust == nil {
+		return gate.Claim{Fault: reason.CacheStale, Detail: "trust_missing"}
+	}
+	if r := trust.Verify(s, at); !r.Valid() {
+		return gate.Claim{Fault: faultOf(r), Detail: detailOf(r)}
 	}
 	read, err := pass.FromSeal(s)
 	switch {
@@ -48,6 +52,24 @@ func faultOf(r seal.Result) reason.Reason {
 	default:
 		return reason.PassFormat
 	}
+}
+
+// detailOf tells apart what a reason sums up (docs/trust.md).
+func detailOf(r seal.Result) string {
+	switch {
+	case errors.Is(r.Err, seal.ErrCurve):
+		return "signer_curve"
+	case errors.Is(r.Err, seal.ErrNoList):
+		return "list_missing"
+	case errors.Is(r.Err, seal.ErrListOld):
+		return "list_old"
+	case errors.Is(r.Err, seal.ErrSignedInFuture), errors.Is(r.Err, seal.ErrIssuedInFuture):
+		return "date_in_future"
+	}
+	return map[seal.Code]string{
+		seal.UnknownCertificate: "signer_unknown", seal.UntrustedCertificate: "signer_untrusted",
+		seal.ExpiredCertificate: "signer_expired", seal.RevokedCertificate: "signer_revoked", seal.InvalidSignature: "signature",
+	}[r.Code]
 }
 
 // gatePass turns the calendar dates of a pass, both inclusive, into moments of

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bordergate/barcode/pass"
+	"bordergate/barcode/seal"
 	"bordergate/gate"
 )
 
@@ -66,7 +67,7 @@ func TestTemplateOfAPass(t *testing.T) {
 			r := references{keys: c.keys, model: "faceres@0123", log: slog.New(slog.NewJSONHandler(&log, nil))}
 			for _, payload := range [][]byte{s.raw, s.idb} { // both forms carry it
 				log.Reset()
-				p := passes{trust: s.trust}.Read(payload, time.Now()).Pass
+				p := passes{trust: func() *seal.Trust { return s.trust }}.Read(payload, time.Now()).Pass
 				if c.edit != nil {
 					c.edit(&p)
 				}

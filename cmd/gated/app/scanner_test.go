@@ -76,7 +76,7 @@ type scanRig struct {
 func newScanRig(t *testing.T, s sealed, conf configs.Scanner, o simulated.Options, reading time.Duration) *scanRig {
 	t.Helper()
 	r := &scanRig{
-		passes: passes{trust: s.trust}, read: make(chan gate.Claim, 64), ends: make(chan gate.View, 64), light: make(chan bool, 256), posted: make(chan struct{}, 256),
+		passes: passes{trust: func() *seal.Trust { return s.trust }}, read: make(chan gate.Claim, 64), ends: make(chan gate.View, 64), light: make(chan bool, 256), posted: make(chan struct{}, 256),
 	}
 	o.Link = filepath.Join(t.TempDir(), "scanner")
 	o.OnLight = func(on bool) { r.light <- on }

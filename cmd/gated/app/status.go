@@ -15,15 +15,16 @@ type Fault struct {
 
 // Status is what the status page shows. It holds no personal data.
 type Status struct {
-	Simulated bool       `json:"simulated"`
-	Gate      Place      `json:"gate"`
-	Lane      LaneStatus `json:"lane"`
-	Clock     string     `json:"clock"`
-	Faults    []Fault    `json:"faults"`
-	Devices   []Device   `json:"devices"`
-	HQ        HQStatus   `json:"hq"`
-	Journal   []Backlog  `json:"journal"`
-	Recent    []event    `json:"recent"`
+	Simulated bool        `json:"simulated"`
+	Gate      Place       `json:"gate"`
+	Lane      LaneStatus  `json:"lane"`
+	Clock     string      `json:"clock"`
+	Faults    []Fault     `json:"faults"`
+	Devices   []Device    `json:"devices"`
+	HQ        HQStatus    `json:"hq"`
+	Trust     TrustStatus `json:"trust"`
+	Journal   []Backlog   `json:"journal"`
+	Recent    []event     `json:"recent"`
 }
 
 // Place is which gate this is and where it stands.
@@ -99,6 +100,9 @@ func (a *App) Status() Status {
 		s.Devices = append(s.Devices, a.scanner.device())
 	}
 	a.hqStatus(&s)
+	if a.believer != nil {
+		s.Trust = a.believer.status(time.Now())
+	}
 	return s
 }
 

@@ -124,7 +124,13 @@ func load(dir string, now time.Time) (authority, error) {
 	return a, nil
 }
 
-// Trust fills a gate's trust folder.
+// Anchor is the SHA-256 of the trusted authority's certificate.
+func (o *Office) Anchor() string {
+	sum := sha256.Sum256(o.trusted.ca.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// Trust fills a folder with what headquarters publishes.
 func (o *Office) Trust(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make trust folder: %w", err)

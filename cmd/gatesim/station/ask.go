@@ -129,6 +129,17 @@ func (s *Station) hqd(ctx context.Context, args ...string) ([]byte, error) {
 	return command(ctx, s.o.Program("hqd"), append(args, "--config", s.o.path("hq.yaml"))...)
 }
 
+// PublishTrust has headquarters publish whose seals gates believe. Anchors are
+// the SHA-256 of the roots, which a person would have compared by eye.
+func (s *Station) PublishTrust(ctx context.Context, anchors ...string) error {
+	args := []string{"trust", "publish", "--by", "Simulated Office", "--dir", s.o.path("hq/trust")}
+	for _, a := range anchors {
+		args = append(args, "--fingerprint", a)
+	}
+	_, err := s.hqd(ctx, args...)
+	return err
+}
+
 // Account is an account to be enrolled.
 type Account struct {
 	ID           string `json:"id"`

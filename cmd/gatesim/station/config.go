@@ -31,7 +31,7 @@ type Options struct {
 	Port     string // path of the turnstile's serial line
 	Scanner  string // path of the scanner's serial line
 	Policy   scenario.Policy
-	Trust    func(dir string) error // fills the gate's trust folder
+	Trust    func(dir string) error // fills the folder that headquarters publishes
 	// TemplateKeys is the file of the keys that open templates in passes.
 	TemplateKeys string
 }

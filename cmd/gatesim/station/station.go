@@ -34,12 +34,13 @@ func New(ctx context.Context, o Options) (*Station, error) {
 		return nil, err
 	}
 	s := &Station{o: o, events: make(chan Event, 1024)}
-	for _, dir := range []string{"gate", "hq/store", "trust"} {
+	for _, dir := range []string{"gate", "hq/store", "hq/trust", "trust"} {
 		if err := os.MkdirAll(o.path(dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make station: %w", err)
 		}
 	}
-	if err := o.Trust(o.path("trust")); err != nil {
+	// The gate's own folder stays empty: it believes what headquarters publishes.
+	if err := o.Trust(o.path("hq/trust")); err != nil {
 		return nil, err
 	}
 	fingerprint, err := s.identities(ctx)
