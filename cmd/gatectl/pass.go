@@ -31,7 +31,7 @@ func passCommands() []command {
 		},
 		{
 			words:   "pass verify",
-			summary: "read and check a label in an image: --trust DIR [--at-crossing CODE] [--direction exit|entry] IMAGE",
+			summary: "read and check a label in an image: --trust DIR [--at-crossing CODE] [--direction exit|entry] [--fresh-lists] [--list-age D] [--allow-p224] IMAGE",
 			run:     passVerify,
 		},
 	}
@@ -76,14 +76,14 @@ type place struct {
 func passVerify(_ context.Context, e env, args []string) int {
 	const words = "pass verify"
 	fs := newFlags(e, words)
-	no := false
 	f := trustFlags{
 		dir:  fs.String("trust", "", "folder with the signers' certificates"),
 		at:   fs.String("at", "", "time to check at, RFC 3339 (default now)"),
 		pin:  fs.Bool("pin", false, "trust each certificate as a signer itself"),
-		p224: &no,
+		p224: fs.Bool("allow-p224", false, "admit the curve brainpoolP224r1"),
 		json: fs.Bool("json", false, "print JSON"),
 	}
+	f.listFlags(fs)
 	var where place
 	fs.StringVar(&where.crossing, "at-crossing", "", "code of the crossing it is to be used at")
 	fs.StringVar(&where.direction, "direction", "", "exit or entry")

@@ -27,6 +27,7 @@ func TestVerifyExplains(t *testing.T) {
 		"expired":         {[]string{"--trust", o.path("trust"), "--at", inDays(400) + "T12:00:00Z", o.path("label.png")}, exitNegative, "dates", "crossing direction template"},
 		"forged":          {[]string{"--trust", stranger.path("trust"), o.path("label.png")}, exitNegative, "signature", "revocation"},
 		"unknown signer":  {[]string{"--trust", t.TempDir(), o.path("label.png")}, exitNegative, "signer", "trust revocation period signature"},
+		"no list":         {[]string{"--trust", o.path("trust"), "--fresh-lists", o.path("label.png")}, exitNegative, "trust", "revocation period signature type"},
 		"nothing to read": {[]string{"--trust", o.path("trust"), o.path("blank.png")}, exitNegative, "read", "format signer trust revocation period signature"},
 	} {
 		out, errs, status := tool(t, append([]string{"pass", "verify", "--json"}, c.args...)...)

@@ -60,6 +60,7 @@ type trustFlags struct {
 	fresh *bool
 	age   *time.Duration
 	// Of the trust folder's own commands.
+	config      *string
 	soon        *time.Duration
 	fingerprint *string
 }
@@ -120,20 +121,35 @@ func sealVerify(_ context.Context, e env, args []string) int {
 
 // load opens the trust folder and tells on e.Err what it left out.
 func (f trustFlags) load(e env, more ...seal.TrustFile) (*seal.Trust, time.Time, error) {
-	at := time.Now()
+	at, err := f.moment()
+	if err != nil {
+		return nil, at, err
+	}
 	if *f.dir == "" {
 		return nil, at, errors.New("--trust names no folder")
-	}
-	if *f.at != "" {
-		var err error
-		if at, err = time.Parse(time.RFC3339, *f.at); err != nil {
-			return nil, at, fmt.Errorf("--at is not a time like 2026-09-05T10:00:00Z: %w", err)
-		}
 	}
 	trust, err := seal.LoadTrust(*f.dir, f.options(), more...)
 	if err != nil {
 		return nil, at, err
 	}
+	warnTrust(e, trust, at)
+	return trust, at, nil
+}
+
+// moment is the time to judge at.
+func (f trustFlags) moment() (time.Time, error) {
+	if *f.at == "" {
+		return time.Now(), nil
+	}
+	at, err := time.Parse(time.RFC3339, *f.at)
+	if err != nil {
+		return at, fmt.Errorf("--at is not a time like 2026-09-05T10:00:00Z: %w", err)
+	}
+	return at, nil
+}
+
+// warnTrust tells what is left out, and which lists are old.
+func warnTrust(e env, trust *seal.Trust, at time.Time) {
 	for _, w := range trust.Warnings() {
 		fmt.Fprintf(e.Err, "gatectl: trust folder: %s\n", w)
 	}
@@ -142,7 +158,6 @@ func (f trustFlags) load(e env, more ...seal.TrustFile) (*seal.Trust, time.Time,
 			fmt.Fprintf(e.Err, "gatectl: trust folder: %s is an old revocation list of %s\n", l.File, showDate(l.NotBefore))
 		}
 	}
-	return trust, at, nil
 }
 
 // judge parses and verifies, and shows all it could read.

@@ -11,29 +11,51 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"bordergate/barcode/seal"
 )
 
 func trustCommands() []command {
 	return []command{
-		{"seal trust list", "what a trust folder holds and how each stands: --dir DIR [--json]", trustList},
+		{"seal trust list", "what a trust folder holds, or what a gate believes, and how each stands: --dir DIR | --config FILE [--json]", trustList},
 		{"seal trust add", "add certificates and revocation lists: --dir DIR [--fingerprint SHA256] FILE...", trustAdd},
-		{"seal trust check", "what of a trust folder is not in order: --dir DIR [--soon 720h] [--json]", trustCheck},
+		{"seal trust check", "what of it is not in order: --dir DIR | --config FILE [--soon 720h] [--json]", trustCheck},
 	}
 }
 
 // trustEntry is a seal.Entry as printed.
-type trustEntry struct{ seal.Shown }
+type trustEntry struct {
+	seal.Shown
+	Age string `json:"age,omitempty"` // of a list
+}
 
-func showEntry(e seal.Entry) trustEntry { return trustEntry{e.Show()} }
+func showEntry(e seal.Entry, at time.Time) trustEntry {
+	t := trustEntry{Shown: e.Show()}
+	if e.Kind == seal.KindList {
+		t.Age = showAge(at.Sub(e.NotBefore))
+	}
+	return t
+}
+
+// showAge writes a length of time as people say it.
+func showAge(d time.Duration) string {
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return d.Round(time.Minute).String()
+}
 
 func (t trustEntry) print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(t)
 	}
-	_, err := fmt.Fprintf(w, "%-9s %-21s %s %s to %s %s %s %s\n",
-		t.Kind, t.Code, t.Signer+t.CertRef, t.NotBefore, t.NotAfter, t.File, t.Subject, t.Reason)
+	age := ""
+	if t.Age != "" {
+		age = " (" + t.Age + " old)"
+	}
+	_, err := fmt.Fprintf(w, "%-9s %-21s %s %s to %s%s %s %s %s\n",
+		t.Kind, t.Code, t.Signer+t.CertRef, t.NotBefore, t.NotAfter, age, t.File, t.Subject, t.Reason)
 	return err
 }
 
@@ -41,17 +63,21 @@ func (t trustEntry) print(w io.Writer, asJSON bool) error {
 func newTrustFlags(e env, words string) (trustFlags, func([]string) ([]string, int, bool), func() error) {
 	fs := newFlags(e, words)
 	f := trustFlags{
-		dir:  fs.String("dir", "", "the trust folder"),
-		at:   fs.String("at", "", "time to judge at, RFC 3339 (default now)"),
-		pin:  fs.Bool("pin", false, "trust each certificate as a signer itself"),
-		p224: fs.Bool("allow-p224", false, "admit the curve brainpoolP224r1"),
-		json: fs.Bool("json", false, "print JSON, a line for each"),
+		dir:    fs.String("dir", "", "the trust folder"),
+		config: fs.String("config", "", "list, check: the gate's configuration file, for what the gate believes"),
+		at:     fs.String("at", "", "time to judge at, RFC 3339 (default now)"),
+		pin:    fs.Bool("pin", false, "trust each certificate as a signer itself"),
+		p224:   fs.Bool("allow-p224", false, "admit the curve brainpoolP224r1"),
+		json:   fs.Bool("json", false, "print JSON, a line for each"),
 	}
 	f.listFlags(fs)
 	f.soon = fs.Duration("soon", 0, "check: report also what ends within this time")
 	f.fingerprint = fs.String("fingerprint", "", "add: SHA-256 of a certificate that nothing in the folder vouches for")
 	named := func() error {
-		if *f.dir == "" {
+		switch {
+		case *f.dir != "" && *f.config != "":
+			return errors.New("name either --dir or --config, not both")
+		case *f.dir == "" && *f.config == "":
 			return errors.New("--dir names no folder")
 		}
 		return nil
@@ -59,7 +85,7 @@ func newTrustFlags(e env, words string) (trustFlags, func([]string) ([]string, i
 	return f, func(args []string) ([]string, int, bool) { return parseFlags(fs, args) }, named
 }
 
-func trustList(_ context.Context, e env, args []string) int {
+func trustList(ctx context.Context, e env, args []string) int {
 	const words = "seal trust list"
 	f, parse, named := newTrustFlags(e, words)
 	rest, status, ok := parse(args)
@@ -69,12 +95,12 @@ func trustList(_ context.Context, e env, args []string) int {
 	if err := errors.Join(named(), nothingMore(rest)); err != nil {
 		return unable(e, words, err)
 	}
-	trust, at, err := f.load(e)
+	j, err := f.source(ctx, e)
 	if err != nil {
 		return unable(e, words, err)
 	}
-	for _, entry := range trust.Entries(at) {
-		if err := showEntry(entry).print(e.Out, *f.json); err != nil {
+	for _, entry := range j.trust.Entries(j.at) {
+		if err := showEntry(entry, j.at).print(e.Out, *f.json); err != nil {
 			return unable(e, words, err)
 		}
 	}
@@ -89,7 +115,7 @@ func nothingMore(rest []string) error {
 }
 
 // trustCheck prints what is not in order, and then the sum.
-func trustCheck(_ context.Context, e env, args []string) int {
+func trustCheck(ctx context.Context, e env, args []string) int {
 	const words = "seal trust check"
 	f, parse, named := newTrustFlags(e, words)
 	rest, status, ok := parse(args)
@@ -99,18 +125,21 @@ func trustCheck(_ context.Context, e env, args []string) int {
 	if err := errors.Join(named(), nothingMore(rest)); err != nil {
 		return unable(e, words, err)
 	}
-	trust, at, err := f.load(e) // says on e.Err which files are left out
+	j, err := f.source(ctx, e) // says on e.Err which files are left out
 	if err != nil {
 		return unable(e, words, err)
 	}
-	sum := trustSum{Kinds: map[seal.Kind]int{}, LeftOut: trust.Warnings()}
-	for _, entry := range trust.Entries(at) {
-		shown := showEntry(entry)
+	sum := trustSum{Kinds: map[seal.Kind]int{}, LeftOut: j.trust.Warnings()}
+	if j.fault {
+		sum.Faults++
+	}
+	for _, entry := range j.trust.Entries(j.at) {
+		shown := showEntry(entry, j.at)
 		sum.Kinds[entry.Kind]++
 		switch end := entry.NotAfter; {
 		case entry.Code != seal.Valid:
 			sum.Faults++
-		case *f.soon > 0 && !end.IsZero() && end.Before(at.Add(*f.soon)):
+		case *f.soon > 0 && !end.IsZero() && end.Before(j.at.Add(*f.soon)):
 			sum.Soon++
 			shown.Reason = "ends soon"
 		default:
@@ -170,6 +199,9 @@ func trustAdd(_ context.Context, e env, args []string) int {
 	}
 	if err := named(); err != nil {
 		return unable(e, words, err)
+	}
+	if *f.config != "" {
+		return unable(e, words, errors.New("what headquarters sends is changed there, with hqd trust; name the folder with --dir"))
 	}
 	if len(files) == 0 {
 		return unable(e, words, errors.New("name the files to add"))
@@ -242,7 +274,7 @@ func (f trustFlags) add(file string) (trustAdded, error) {
 	entries := slices.DeleteFunc(trust.Entries(at), func(e seal.Entry) bool { return e.File != name })
 	for i, entry := range entries {
 		entries[i].File = fileName(entry)
-		a.Entries = append(a.Entries, showEntry(entries[i]))
+		a.Entries = append(a.Entries, showEntry(entries[i], at))
 		if why := f.refusal(entry); why != "" && a.Reason == "" {
 			a.Reason = why
 		}

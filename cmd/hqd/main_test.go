@@ -49,6 +49,12 @@ func TestCommandsThatCannotBeCarriedOut(t *testing.T) {
 		"no pass":        {append([]string{"stamp", "--by", "N. N."}, socket...), "--pass is missing"},
 		"two stamps":     {append([]string{"stamp", "--pass", "P1", "--file", "f"}, socket...), "not both"},
 		"stamp's time":   {append([]string{"stamp", "--pass", "P1", "--by", "N. N.", "--at", "noon"}, socket...), "--at"},
+		"no publisher":   {append([]string{"trust", "publish"}, socket...), "--by is missing"},
+		"no file":        {append([]string{"trust", "add", "--by", "N. N."}, socket...), "name the files"},
+		"no such file":   {append([]string{"trust", "add", "--by", "N. N.", filepath.Join(dir, "none.pem")}, socket...), "none.pem"},
+		"no such folder": {append([]string{"trust", "publish", "--by", "N. N.", "--dir", filepath.Join(dir, "none")}, socket...), "none"},
+		"one too many":   {append([]string{"trust", "publish", "--by", "N. N.", "x"}, socket...), "one argument too many"},
+		"no fingerprint": {append([]string{"trust", "remove", "--by", "N. N."}, socket...), "SHA-256"},
 		"no request":     {append([]string{"gate", "add"}, socket...), "--request is missing"},
 		"no such config": {[]string{"serve", "--config", filepath.Join(dir, "none.yaml")}, "none.yaml"},
 		"no identity": {[]string{

@@ -61,6 +61,12 @@ func (j *Journal) advance(name string, v uint64) error {
 	return nil
 }
 
+// Fact is a monotone number by name, 0 where it was never set.
+func (r *Reader) Fact(name string) (uint64, error) {
+	facts, err := r.loadFacts()
+	return facts[name], err
+}
+
 func (r *Reader) loadFacts() (map[string]uint64, error) {
 	facts := map[string]uint64{}
 	err := r.view(func(tx *bbolt.Tx) error {
