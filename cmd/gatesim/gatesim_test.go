@@ -320,3 +320,26 @@ func TestLineTakesUnknownReasonsAsAFault(t *testing.T) {
 		t.Errorf("line %+v", got)
 	}
 }
+
+func TestFaceTimes(t *testing.T) {
+	// Decided at 3 s on the clock, 2.5 s into the transaction, which began at 0.5 s.
+	const live = `{"liveness":"live","steps_us":{"account_looked_up":400000,"match_decided":2499000,"liveness_decided":2500000,"verdict":2500000}}`
+	for _, v := range []struct {
+		name   string
+		own    []journal.Line
+		usable int64
+		want   float64
+	}{
+		{"the pass first", []journal.Line{record(3, "decision", "x", live), record(4, "outcome", "x", live)}, 2.75e9, 250},
+		{"the face before the pass was read", []journal.Line{record(3, "decision", "x", live)}, 0.8e9, 0},
+		{"nobody seen", []journal.Line{record(3, "decision", "x", live)}, 0, 0},
+		{"liveness open", []journal.Line{record(3, "decision", "x", strings.Replace(live, `"live"`, `"undecided"`, 1))}, 2.75e9, 0},
+		{"no decision", []journal.Line{record(3, "outcome", "x", live)}, 2.75e9, 0},
+	} {
+		r := &report.Report{Travellers: []report.Traveller{{Tx: "x", FaceUsable: v.usable}}}
+		faceTimes(r, v.own)
+		if got := r.Travellers[0].FaceMS; got != v.want {
+			t.Errorf("%s: %v ms, want %v", v.name, got, v.want)
+		}
+	}
+}

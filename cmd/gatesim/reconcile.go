@@ -31,6 +31,7 @@ func (x *production) reconcile(ctx context.Context, r *report.Report) error {
 	r.Records = compare(own, there)
 	r.Records.NotDurable = unrecorded(x.hw.board.Grants(), own)
 	contradictions(r, there)
+	faceTimes(r, own)
 	return nil
 }
 
@@ -170,7 +171,7 @@ func contradictions(r *report.Report, there []journal.Line) {
 			t.Faults = append(t.Faults, fmt.Sprintf("headquarters has %d records of his outcome, or another outcome", len(recs)))
 			continue
 		}
-		t.Score, t.Reference = recs[0].Score, recs[0].Ref
+		t.Score, t.Liveness, t.Reference = recs[0].Score, recs[0].Liveness, recs[0].Ref
 		if want := referenceOf(*t); t.Reference != want && t.Reference != "" || t.Outcome == reason.Admitted.String() && t.Reference == "" {
 			r.Records.Unmatched++
 			t.AsExpected = false

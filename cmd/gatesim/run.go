@@ -229,6 +229,7 @@ func (x *production) line(v role, res play.Result) report.Traveller {
 		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, Notices: res.Event.Notices, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
 		Faults: res.Faults, Unlocks: len(res.Unlocks), Fumble: fumbleWord(v.Traveller), Moment: v.Moment, Reader: v.Reader,
 		Holder: v.holder.ID, Face: v.face.ID, FacesSource: v.face.Source, Recapture: v.face.Recapture(),
+		FaceUsable: res.Face.Usable,
 	}
 	for _, word := range res.Event.Reasons {
 		var r reason.Reason

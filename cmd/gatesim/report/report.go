@@ -28,6 +28,7 @@ type Traveller struct {
 	// Beyond the contract.
 	GrantMS     float64  `json:"grant_ms"`      // both truly in view to the grant at the board
 	ReadyMS     float64  `json:"ready_ms"`      // passage completed to ready
+	FaceMS      float64  `json:"face_ms"`       // face truly usable to match and liveness decided; 0 where the pass was read later
 	Faults      []string `json:"faults"`        // why not as expected
 	Unlocks     int      `json:"board_unlocks"` // unlock pulses in the board's log
 	Tx          string   `json:"tx"`
@@ -40,6 +41,9 @@ type Traveller struct {
 	Recapture   bool     `json:"recapture"` // the enrolled photograph itself was filmed
 	Score       float64  `json:"score,omitempty"`
 	Reference   string   `json:"reference,omitempty"` // whose he was compared with, by his record: cache or pass
+	Liveness    string   `json:"liveness,omitempty"`
+
+	FaceUsable int64 `json:"-"` // the first usable frame went out, CLOCK_MONOTONIC ns
 }
 
 // Spread is the distribution of a time in milliseconds. With fewer than 300
@@ -78,6 +82,7 @@ type Summary struct {
 	TotalMS    Spread `json:"total_ms"`
 	GrantMS    Spread `json:"grant_ms"`
 	ReadyMS    Spread `json:"ready_ms"`
+	FaceMS     Spread `json:"face_ms"`
 }
 
 // Records says how the gate's journal and headquarters' store compare.
@@ -128,10 +133,13 @@ type CPU struct {
 func (r *Report) Finish() {
 	r.Simulated = true
 	s := Summary{Travellers: len(r.Travellers)}
-	var machine, total, grant, ready []float64
+	var machine, total, grant, ready, face []float64
 	for _, t := range r.Travellers {
 		if t.AsExpected {
 			s.AsExpected++
+		}
+		if t.FaceMS > 0 {
+			face = append(face, t.FaceMS)
 		}
 		switch t.Outcome {
 		case reason.Admitted.String():
@@ -149,6 +157,7 @@ func (r *Report) Finish() {
 		}
 	}
 	s.MachineMS, s.TotalMS, s.GrantMS, s.ReadyMS = SpreadOf(machine), SpreadOf(total), SpreadOf(grant), SpreadOf(ready)
+	s.FaceMS = SpreadOf(face)
 	r.Summary = s
 	rec := r.Records
 	whole := rec.Journal > 0 && rec.Missing+rec.Doubled+rec.Unknown+rec.Unmatched+rec.NotDurable == 0

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bordergate/gate/reason"
 )
@@ -55,6 +56,10 @@ func TestBuiltinScenarios(t *testing.T) {
 	}
 	if g, err := Load("genuine"); err != nil || len(g.Plan(300, 1)) != 300 {
 		t.Errorf("genuine: %v", err)
+	}
+	// A face's own time can only be told where the pass was read before.
+	if f, err := Load("faces"); err != nil || f.Timing.PassInView+800*time.Millisecond > f.Timing.FaceUsable {
+		t.Errorf("faces: %v", err)
 	}
 }
 
