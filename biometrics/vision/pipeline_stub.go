@@ -13,6 +13,9 @@ func ReadImage(string) (*Frame, error) { return nil, ErrNoVision }
 // DecodeImage returns ErrNoVision.
 func DecodeImage([]byte) (*Frame, error) { return nil, ErrNoVision }
 
+// RawFrame returns ErrNoVision.
+func RawFrame(int, int, []byte) (*Frame, error) { return nil, ErrNoVision }
+
 // At returns 0.
 func (*Frame) At() int64 { return 0 }
 

@@ -28,6 +28,8 @@ const usageText = `usage: gatevision COMMAND [FLAGS] [FILE...]
                          faces of each picture, with quality, liveness and embedding, a JSON line each
   embed-list --models DIR --manifest FILE [--root DIR] [--list FILE]
                          the face nearest the middle of each listed picture, embedded, a JSON line each
+  raw --models DIR --manifest FILE [--threads N]
+                         pixels from standard input, faces and the time of each stage, a JSON line each; for the benchmark
 `
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -47,6 +49,8 @@ func run(args []string) int {
 		return runImage(ctx, args[1:], os.Stdout, os.Stderr)
 	case "embed-list":
 		return runEmbedList(ctx, args[1:], os.Stdin, os.Stdout, os.Stderr)
+	case "raw":
+		return runRaw(args[1:], os.Stdin, os.Stdout, os.Stderr)
 	case "help", "-h", "--help":
 		fmt.Fprint(os.Stdout, usageText)
 		return exitDone
