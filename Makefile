@@ -78,11 +78,20 @@ clean-tree: ## nothing changed and nothing new that git does not ignore
 	@changed=$$(git status --porcelain); \
 	if [ -n "$$changed" ]; then printf 'check: the tree is not clean:\n%s\n' "$$changed" >&2; exit 1; fi
 
-bench: setup bench-$(or $(PART),barcode) ## the results beside their peers, into out/bench.json; PART=barcode
+parts := barcode biometrics
+bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics
+	@failed=; for part in $(or $(PART),$(parts)); do $(MAKE) bench-$$part || failed=yes; done; [ -z "$$failed" ]
 
-# Peers come from Debian and run as processes of their own.
+bench-sync bench-lane bench-accounts:
+	@echo "make bench PART=$(@:bench-%=%): not there yet. That part comes with the work on it; there are: $(parts)." >&2
+	@exit 2
+
+# Peers come from Debian or npm and run as processes of their own.
 bench-barcode: bin/.bench/gatebench bin/.bench/zxing bin/.bench/zbar bin/.bench/dmtx
 	@bin/.bench/gatebench barcode
+
+bench-biometrics: models build bin/.bench/gatebench bin/.bench/opencv bin/.bench/faceapi/faceapi.js
+	@bin/.bench/gatebench biometrics
 
 .PHONY: bin/.bench/gatebench bench-peers
 bin/.bench/gatebench:
@@ -98,6 +107,21 @@ bin/.bench/zxing: .bench/barcode/zxing.cpp .bench/barcode/pipe.h | bench-peers
 
 bin/.bench/zbar bin/.bench/dmtx: bin/.bench/%: .bench/barcode/%.c .bench/barcode/pipe.h | bench-peers
 	@gcc -O2 -o $@ $< -l$*
+
+bin/.bench/opencv: .bench/biometrics/opencv.cpp .bench/biometrics/pipe.h
+	@mkdir -p bin/.bench
+	@g++ -O2 -std=c++17 -o $@ $< $$(pkg-config --cflags opencv4) -lopencv_dnn -lopencv_imgproc -lopencv_core
+
+bin/.bench/faceapi/faceapi.js: .bench/biometrics/faceapi.js bin/.bench/faceapi/node_modules/.package-lock.json
+	@cp $< $@
+
+# npm takes exactly what the lock file names, and no package may run a script.
+bin/.bench/faceapi/node_modules/.package-lock.json: $(addprefix .bench/biometrics/,package.json package-lock.json)
+	@echo "bench: fetching the peer face-api from the npm registry" >&2
+	@mkdir -p bin/.bench/faceapi
+	@cp $^ bin/.bench/faceapi
+	@cd bin/.bench/faceapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@touch $@
 
 soak deb:
 	@echo "make $@: not there yet. $(later-$@)" >&2

@@ -94,28 +94,7 @@ func barcode(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		t.print(stdout)
 		rows = append(rows, t.rows()...)
 	}
-	return report(stdout, o, rows)
-}
-
-// report prints what the goals came to. A part of the conditions proves none.
-func report(w io.Writer, o barcodeOptions, rows []row) error {
-	missed := false
-	for _, r := range rows {
-		if r.Goal != "" {
-			fmt.Fprintf(w, "%-46s %8.2f %-7s goal %-8s %v\n", r.Name, r.Value, r.Unit, r.Goal, map[bool]string{true: "met", false: "MISSED"}[r.OK])
-		}
-		missed = missed || !r.OK
-	}
-	if o.conditions != "" || o.only != "" {
-		return nil
-	}
-	if err := keep(o.out, "barcode", rows); err != nil {
-		return err
-	}
-	if missed {
-		return errGoal
-	}
-	return nil
+	return conclude(stdout, o.out, "barcode", rows, o.conditions == "" && o.only == "")
 }
 
 // specimen is a symbol to be shown.

@@ -24,11 +24,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	switch {
 	case len(args) > 0 && args[0] == "barcode":
 		err = barcode(ctx, args[1:], stdout, stderr)
+	case len(args) > 0 && args[0] == "biometrics":
+		err = biometrics(ctx, args[1:], stdout, stderr)
 	case len(args) == 1 && args[0] == "barcode-reader":
 		runtime.GOMAXPROCS(1) // one thread, as the peers
 		err = serveReader(stdin, stdout)
 	default:
-		err = errors.New("usage: gatebench barcode [flags]")
+		err = errors.New("usage: gatebench barcode|biometrics [flags]")
 	}
 	switch {
 	case err == nil:

@@ -35,7 +35,7 @@ type answer struct {
 	payloads [][]byte
 }
 
-// reader is a process that reads frames from a pipe, ours or a peer.
+// reader is a process that reads pictures from a pipe, ours or a peer.
 type reader struct {
 	name string
 	cmd  *exec.Cmd
@@ -62,21 +62,32 @@ func startReader(ctx context.Context, name, program string, args ...string) (*re
 
 func (r *reader) close() error { return errors.Join(r.in.Close(), r.cmd.Wait()) }
 
+// ask sends words and pixels, and returns the line that answers them.
+func (r *reader) ask(words []uint32, pix []byte) (string, error) {
+	var head []byte
+	for _, w := range words {
+		head = binary.LittleEndian.AppendUint32(head, w)
+	}
+	for _, b := range [][]byte{head, pix} {
+		if _, err := r.in.Write(b); err != nil {
+			return "", fmt.Errorf("give %s a picture: %w", r.name, err)
+		}
+	}
+	line, err := r.out.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("hear of %s: %w", r.name, err)
+	}
+	return line, nil
+}
+
 func (r *reader) read(f frame) (answer, error) {
-	var head [20]byte
 	words := []uint32{uint32(f.w), uint32(f.h), f.symbology, uint32(f.budget.Microseconds()), 0}
 	if f.fresh {
 		words[4] = 1
 	}
-	for i, w := range words {
-		binary.LittleEndian.PutUint32(head[4*i:], w)
-	}
-	if _, err := r.in.Write(append(head[:], f.pix...)); err != nil {
-		return answer{}, fmt.Errorf("give %s a frame: %w", r.name, err)
-	}
-	line, err := r.out.ReadString('\n')
+	line, err := r.ask(words, f.pix)
 	if err != nil {
-		return answer{}, fmt.Errorf("hear of %s: %w", r.name, err)
+		return answer{}, err
 	}
 	fields := strings.Fields(line)
 	if len(fields) == 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,29 @@ type row struct {
 	Ratio     float64 `json:"ratio"`
 	Goal      string  `json:"goal"`
 	OK        bool    `json:"ok"`
+}
+
+// conclude prints what the goals came to and keeps the rows. A part that was
+// not measured whole is not kept and proves no goal.
+func conclude(w io.Writer, file, part string, rows []row, whole bool) error {
+	missed := false
+	fmt.Fprintln(w)
+	for _, r := range rows {
+		if r.Goal != "" {
+			fmt.Fprintf(w, "%-46s %8.2f %-7s goal %-8s %v\n", r.Name, r.Value, r.Unit, r.Goal, map[bool]string{true: "met", false: "MISSED"}[r.OK])
+		}
+		missed = missed || !r.OK
+	}
+	if !whole {
+		return nil
+	}
+	if err := keep(file, part, rows); err != nil {
+		return err
+	}
+	if missed {
+		return errGoal
+	}
+	return nil
 }
 
 // keep writes a part's rows into the file, whose other parts stay.
