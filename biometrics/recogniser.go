@@ -90,19 +90,25 @@ func (r *Recogniser) sum(raws ...Embedding) Embedding {
 	return out
 }
 
-// Enrol makes a reference from one or more raw embeddings of one person. Whoever calls has judged their quality and that they show
-// one person.
-func (r *Recogniser) Enrol(raws ...Embedding) (Reference, error) {
+// Sum fuses raw embeddings of one person into one, as a probe's frames and an enrolment's photographs are.
+func (r *Recogniser) Sum(raws ...Embedding) (Embedding, error) {
 	if len(raws) == 0 {
-		return nil, fmt.Errorf("enrol: %w: none given", ErrEmbedding)
+		return nil, fmt.Errorf("%w: none given", ErrEmbedding)
 	}
 	for _, e := range raws {
 		if err := r.Check(e); err != nil {
-			return nil, fmt.Errorf("enrol: %w", err)
+			return nil, err
 		}
 	}
 	sum := r.sum(raws...)
-	if err := sum.Check(); err != nil {
+	return sum, sum.Check()
+}
+
+// Enrol makes a reference from one or more raw embeddings of one person. Whoever calls has judged their quality and that they show
+// one person.
+func (r *Recogniser) Enrol(raws ...Embedding) (Reference, error) {
+	sum, err := r.Sum(raws...)
+	if err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
 	ref, err := quantise(r.Project(sum))
