@@ -13,7 +13,7 @@ FUZZTIME ?= 3s
 module := $(shell sed -n 's/^module //p' go.mod)
 programs := gated gatectl gatesim hqd
 
-.PHONY: help run test check build setup models bench soak deb lint fmt fuzz race nocgo clean-tree clean
+.PHONY: help run test check build setup models bench soak deb lint fmt fuzz race leaks nocgo clean-tree clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -40,11 +40,12 @@ models: setup ## the model pack, hash-checked, into models/
 	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/gatectl
 	@bin/gatectl models fetch --manifest configs/models.yaml --dir models >/dev/null
 
-check: setup models build ## format, lint, vet, race, without cgo, fuzz, clean tree
+check: setup models build ## format, lint, vet, race, leaks, without cgo, fuzz, clean tree
 	@$(MAKE) lint
 	@echo "check: vet" >&2
 	@go vet ./...
 	@$(MAKE) race
+	@$(MAKE) leaks
 	@$(MAKE) nocgo
 	@$(MAKE) fuzz
 	@$(MAKE) clean-tree
@@ -63,6 +64,10 @@ fmt: setup ## write the files in the one format
 race: ## every test with the race detector
 	@echo "check: tests with -race" >&2
 	@go test -race ./...
+
+leaks: ## every picture of OpenCV that is opened is closed, over 1,000 frames
+	@echo "check: pictures left open" >&2
+	@go test -tags matprofile -run 'Close' ./biometrics/vision
 
 nocgo: ## build and test all but gatevision without cgo
 	@echo "check: build and test with CGO_ENABLED=0" >&2

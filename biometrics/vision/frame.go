@@ -12,14 +12,6 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// Limits of a picture: under 16 pixels OpenCV's own geometry breaks down, above 64 megapixels memory does.
-const (
-	minSide   = 16
-	maxSide   = 16384
-	maxPixels = 64 << 20
-	maxFile   = 64 << 20
-)
-
 // Frame is a BGR picture, owned by whoever holds it, to be closed once.
 type Frame struct {
 	mat    gocv.Mat
@@ -47,10 +39,11 @@ func ReadImage(path string) (*Frame, error) {
 	return DecodeImage(b)
 }
 
-// DecodeImage decodes a picture file's bytes. Its size is checked before OpenCV sees it, where the format is one Go knows.
+// DecodeImage decodes a JPEG or PNG file's bytes; 16 bits a colour become 8, CMYK and grey become BGR. What kind it is, that it is
+// whole, and its size are checked before OpenCV sees it.
 func DecodeImage(b []byte) (*Frame, error) {
-	if len(b) == 0 || len(b) > maxFile {
-		return nil, fmt.Errorf("decode picture: %w: %d bytes", ErrImage, len(b))
+	if err := checkFile(b); err != nil {
+		return nil, fmt.Errorf("decode picture: %w", err)
 	}
 	m, err := gocv.IMDecode(b, gocv.IMReadColor)
 	if err != nil {
@@ -69,11 +62,10 @@ func (f *Frame) check() error {
 	if f == nil || f.mat.Ptr() == nil || f.mat.Empty() {
 		return fmt.Errorf("%w: empty", ErrImage)
 	}
-	w, h := f.Size()
-	if f.mat.Type() != gocv.MatTypeCV8UC3 || w < minSide || h < minSide || w > maxSide || h > maxSide || w*h > maxPixels {
-		return fmt.Errorf("%w: %dx%d, type %v", ErrImage, w, h, f.mat.Type())
+	if f.mat.Type() != gocv.MatTypeCV8UC3 {
+		return fmt.Errorf("%w: pixels of type %v", ErrImage, f.mat.Type())
 	}
-	return nil
+	return checkSize(f.Size())
 }
 
 // At returns when the frame was taken, CLOCK_MONOTONIC nanoseconds; 0 for a file.
