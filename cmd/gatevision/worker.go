@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,10 +23,8 @@ const (
 	healthEvery = 200 * time.Millisecond
 	changeEvery = 40 * time.Millisecond
 	// callLimit is how long one call into the camera may take: longer than the library's own time-outs, after which the camera is
-	// dead and the worker is not. workTurns is how many turns of the beat, not how much time, one frame may take: a machine that
-	// stands still stops both. Past either only the end of the process helps.
+	// dead and the worker is not. Past it only the end of the process helps, as with a frame that stalls.
 	callLimit = 8 * time.Second
-	workTurns = int(time.Second / changeEvery)
 	// leaveLimit is how long the camera gets to close at the end.
 	leaveLimit = 300 * time.Millisecond
 	// emptyEvery is how often a face worker looks at the scene while nobody is there.
@@ -60,6 +59,8 @@ type station struct {
 	wake  chan struct{}
 	// busy is the number of the frame that is being worked on, 0 between frames.
 	busy atomic.Uint32
+	// tid is the thread that works on frames.
+	tid atomic.Int64
 }
 
 // order is what the worker was last told.
@@ -211,6 +212,10 @@ func (s *station) next(ctx context.Context) error {
 
 // work takes the newest frame whenever it is done with the last.
 func (s *station) work(ctx context.Context) error {
+	// One thread for all frames, so that its state and its time can be looked at.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s.tid.Store(int64(unix.Gettid()))
 	defer s.job.close()
 	var session uint32
 	var begun bool
@@ -287,16 +292,14 @@ func (s *station) beat(ctx context.Context) error {
 	t := time.NewTicker(changeEvery)
 	defer t.Stop()
 	var told vision.Health
-	var frame uint32
-	frameTurns, silent := 0, healthEvery
+	var work stall
+	silent := healthEvery
 	for {
 		h := s.camera.Health()
 		if h.Busy > callLimit {
 			return fmt.Errorf("camera: %w", errHung)
 		}
-		if b := s.busy.Load(); b != frame {
-			frame, frameTurns = b, 0
-		} else if frameTurns++; b != 0 && frameTurns > workTurns {
+		if work.look(s.busy.Load(), func() (bool, time.Duration, error) { return thread(int(s.tid.Load())) }) {
 			return fmt.Errorf("frame: %w", errHung)
 		}
 		if silent += changeEvery; silent >= healthEvery || h.OK != told.OK {
