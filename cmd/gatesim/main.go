@@ -31,6 +31,7 @@ const usageText = `usage: gatesim COMMAND [FLAGS]
   run     travellers walk through a gate: the demonstration
   crash   the gate's daemon and its workers are killed while travellers walk;
           with --kills and --hangs its workers alone, and how soon the lane is back
+  frames  one face worker sees travellers without end, and its memory is weighed
 `
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
@@ -49,6 +50,8 @@ func dispatch(args []string) int {
 		good, err = runCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "crash":
 		good, err = crashCommand(ctx, args[1:], os.Stdout, os.Stderr)
+	case "frames":
+		good, err = framesCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(os.Stdout, usageText)
 		return exitDone

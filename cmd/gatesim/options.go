@@ -28,6 +28,7 @@ type options struct {
 	times      int
 	kills      int
 	hangs      int
+	frames     int
 }
 
 // common are the flags that both commands have.
@@ -78,6 +79,16 @@ func parseCrash(args []string, errOut io.Writer) (options, error) {
 	return o, err
 }
 
+func parseFrames(args []string, errOut io.Writer) (options, error) {
+	o := options{scenario: "genuine", travellers: 8}
+	fs := flag.NewFlagSet("gatesim frames", flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	o.common(fs)
+	fs.IntVar(&o.frames, "count", 100_000, "how many frames the worker analyses")
+	err := o.check(fs, args)
+	return o, err
+}
+
 func (o *options) check(fs *flag.FlagSet, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -91,6 +102,8 @@ func (o *options) check(fs *flag.FlagSet, args []string) error {
 		return errors.New("--times: 0 to 10000")
 	case o.kills < 0 || o.hangs < 0 || o.kills+o.hangs > 10_000:
 		return errors.New("--kills, --hangs: 0 to 10000 together")
+	case o.frames < 0 || o.frames > 100_000_000:
+		return errors.New("--count: 0 to 100000000")
 	case o.broker != "":
 		return errors.New("--external-broker: this version of hqd has its own broker only")
 	}
