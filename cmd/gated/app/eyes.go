@@ -21,6 +21,8 @@ type eye struct {
 	post   func(gate.Input)
 	// evidence takes the stills it asked for; nil: none.
 	evidence *evidence
+	// monitor counts the frames; may be nil.
+	monitor *monitor
 
 	mu  sync.Mutex
 	up  bool
@@ -162,6 +164,7 @@ func (e *eye) face(v vision.Face) gate.Face {
 		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
 	})
 	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == e.model.Dim, Hint: string(e.steady(v.FrameAt, hint)), Norm: q.Norm}
+	e.monitor.frame(v, f.Usable)
 	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {
 		// Far behind the traveller: not a second person in the lane.
 		f.Count = 1

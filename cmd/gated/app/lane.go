@@ -80,6 +80,9 @@ func (a *App) openEyes() error {
 		e := &eye{camera: c.camera, worker: vision.NewWorker(o), model: a.matcher.model, rules: a.matcher.model.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
 		if c.camera == gate.FaceCamera {
 			e.evidence = a.openEvidence(e.worker.Still)
+			e.monitor = newMonitor(c.name, a.log.With("camera", c.name), a.recorder.note)
+			a.recorder.monitor = e.monitor
+			a.run("face monitor", e.monitor.serve)
 		}
 		a.eyes = append(a.eyes, e)
 		a.run(c.name+" camera", e.worker.Serve)

@@ -123,7 +123,8 @@ func newLaneRun(t *testing.T, reference biometrics.Reference) *laneRun {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.eye = &eye{camera: gate.FaceCamera, model: testMatcher().model, rules: biometrics.ProbeRules(), log: log, post: r.lane.Post}
+	r.recorder.monitor = newMonitor("face", log, r.recorder.note)
+	r.eye = &eye{monitor: r.recorder.monitor, camera: gate.FaceCamera, model: testMatcher().model, rules: biometrics.ProbeRules(), log: log, post: r.lane.Post}
 	return r
 }
 
@@ -191,13 +192,14 @@ func TestProbesNeverLeaveMemory(t *testing.T) {
 	}
 	cancel()
 	<-over
+	r.recorder.note(wire.StreamTelemetry, KindFaceMonitor, r.recorder.monitor.report())
 	if err := r.journal.Advance("settled", 1); err != nil { // everything before it is on the disk
 		t.Fatal(err)
 	}
 
 	told := map[string][]byte{"log": r.log.Bytes(), "files": readAll(t, r.dir)}
 	cfg := configs.DefaultGate()
-	a := &App{cfg: &cfg, hub: r.hub, clock: newWallClock(time.Time{}), journal: r.journal, vault: r.vault, replica: r.replica, eyes: eyes{r.eye}}
+	a := &App{cfg: &cfg, hub: r.hub, clock: newWallClock(time.Time{}), journal: r.journal, vault: r.vault, recorder: r.recorder, replica: r.replica, eyes: eyes{r.eye}}
 	c := &control{app: a}
 	for name, h := range map[string]http.HandlerFunc{
 		"status": func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.Status()) },
@@ -207,7 +209,7 @@ func TestProbesNeverLeaveMemory(t *testing.T) {
 		h(w, httptest.NewRequest(http.MethodGet, "/?open=true", http.NoBody))
 		told[name] = w.Body.Bytes()
 	}
-	if !bytes.Contains(told["export"], []byte(`"outcome":"admitted"`)) || !bytes.Contains(told["export"], []byte(`"pass_number":"P1"`)) {
+	if !bytes.Contains(told["export"], []byte(KindFaceMonitor)) || !bytes.Contains(told["export"], []byte(`"outcome":"admitted"`)) || !bytes.Contains(told["export"], []byte(`"pass_number":"P1"`)) {
 		t.Fatalf("the export is not that of the run: %.400s", told["export"])
 	}
 	for name, b := range told {

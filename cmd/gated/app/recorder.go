@@ -26,6 +26,8 @@ type recorder struct {
 	doubt func(wall int64)
 	// evidence asks for a picture of what is recorded; may be nil.
 	evidence *evidence
+	// monitor counts how transactions end; may be nil.
+	monitor *monitor
 }
 
 // Record implements gate.Recorder.
@@ -37,6 +39,7 @@ func (r *recorder) Record(e gate.Entry, done func(error)) error {
 	if r.doubt != nil && e.Kind == gate.EntryAlarm && slices.Contains(e.Public.Reasons, reason.ModeEmergency) {
 		r.doubt(d.Wall)
 	}
+	defer r.monitor.entry(e)
 	defer r.evidence.wants(e) // never before the record is on its way
 	return r.journal.AppendAsync(d, func(_ journal.Position, err error) {
 		if err != nil {

@@ -21,6 +21,7 @@ type Status struct {
 	Clock     string      `json:"clock"`
 	Faults    []Fault     `json:"faults"`
 	Devices   []Device    `json:"devices"`
+	Faces     *FaceStatus `json:"faces,omitempty"` // how the face camera does
 	HQ        HQStatus    `json:"hq"`
 	Trust     TrustStatus `json:"trust"`
 	Journal   []Backlog   `json:"journal"`
@@ -98,6 +99,10 @@ func (a *App) Status() Status {
 	}
 	if a.scanner != nil {
 		s.Devices = append(s.Devices, a.scanner.device())
+	}
+	if a.recorder != nil && a.recorder.monitor != nil {
+		f := a.recorder.monitor.status()
+		s.Faces = &f
 	}
 	a.hqStatus(&s)
 	if a.believer != nil {
