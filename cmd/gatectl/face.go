@@ -67,14 +67,14 @@ func judgeLive(f *visionFace) judgement {
 
 // verification is what "face verify" prints.
 type verification struct {
-	Score     *float64           `json:"score"`
-	Threshold float64            `json:"threshold"`
-	Match     bool               `json:"match"`
-	Verdict   string             `json:"verdict"`
-	Faces     [2]int             `json:"faces"`
-	Quality   [2]*visionQuality  `json:"quality"`
-	Liveness  [2]judgement       `json:"liveness"`
-	Millis    map[string]float64 `json:"millis"`
+	Score     *float64               `json:"score"`
+	Threshold float64                `json:"threshold"`
+	Match     bool                   `json:"match"`
+	Verdict   string                 `json:"verdict"`
+	Faces     [2]int                 `json:"faces"`
+	Quality   [2]*biometrics.Quality `json:"quality"`
+	Liveness  [2]judgement           `json:"liveness"`
+	Millis    map[string]float64     `json:"millis"`
 }
 
 func faceVerify(ctx context.Context, e env, args []string) int {
@@ -140,13 +140,15 @@ func (v *verification) compare(pics []visionPicture, model *biometrics.Recognise
 	return model.Limits.Judge(s, fmr, 1), nil
 }
 
-// enrolment is what "face enrol" prints.
+// enrolment is what "face enrol" prints. There is a reference only when every picture is accepted; Hints and Advice are in the
+// pictures' order.
 type enrolment struct {
 	Model     string               `json:"model"`
 	Reference []byte               `json:"reference_base64"`
 	Norm      float64              `json:"norm"`
 	Accepted  bool                 `json:"accepted"`
-	Hints     []biometrics.Hint    `json:"hints"`
+	Hints     []biometrics.Refusal `json:"hints"`
+	Advice    []string             `json:"advice"`
 	Quality   []biometrics.Quality `json:"quality"`
 }
 
@@ -171,23 +173,23 @@ func faceEnrol(ctx context.Context, e env, args []string) int {
 		return unable(e, words, err)
 	}
 	out := enrolment{Model: model.ID, Accepted: true}
-	var raws []biometrics.Embedding
-	for _, p := range pics {
-		q := p.quality()
-		ok, hint := model.EnrolRules().Judge(q)
-		out.Accepted = out.Accepted && ok
-		out.Hints, out.Quality = append(out.Hints, hint), append(out.Quality, q)
+	list := make([]biometrics.Portrait, len(pics))
+	for i, p := range pics {
+		list[i].Quality = p.quality()
 		if f := p.main(); f != nil {
-			raws = append(raws, f.raw)
-			out.Norm = max(out.Norm, q.Norm)
+			list[i].Raw = f.raw
+		}
+		out.Quality, out.Norm = append(out.Quality, list[i].Quality), max(out.Norm, list[i].Quality.Norm)
+	}
+	ref, refused, err := model.EnrolPortraits(list...)
+	for i, r := range refused {
+		out.Hints, out.Advice = append(out.Hints, r), append(out.Advice, r.Advice())
+		if r != biometrics.RefusedNot {
+			out.Accepted = false
+			fmt.Fprintf(e.Err, "gatectl face enrol: %s: %s\n", files[i], r.Advice())
 		}
 	}
-	if len(raws) != len(pics) {
-		out.Accepted = false
-		return printResult(e, words, out, false)
-	}
-	ref, err := model.Enrol(raws...)
-	if err != nil {
+	if err != nil && !errors.Is(err, biometrics.ErrPortrait) {
 		return unable(e, words, err)
 	}
 	out.Reference = ref.Bytes()

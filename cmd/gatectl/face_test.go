@@ -119,7 +119,7 @@ func TestFaceVerify(t *testing.T) {
 
 func TestFaceEnrolAndLiveness(t *testing.T) {
 	program, _ := fakeVision(t, map[string]string{
-		"a": answer("a", invented(1, 0), 3), "a2": answer("a2", invented(1, 0.4), -20), "none": noFace,
+		"a": answer("a", invented(1, 0), 3), "a2": answer("a2", invented(1, 0.4), -20), "none": noFace, "b": answer("b", invented(2, 0), 3),
 		"crowd": strings.Replace(answer("crowd", invented(1, 0), 3), `"found":1`, `"found":2,"second":0.8`, 1),
 	})
 	out, _, code := face(t, program, "enrol", "--json", "a", "a2")
@@ -130,9 +130,11 @@ func TestFaceEnrolAndLiveness(t *testing.T) {
 	if _, err := biometrics.ParseReference(e.Reference); err != nil || !strings.HasPrefix(e.Model, "fr_feature@") || e.Norm < 3 {
 		t.Errorf("enrolment %+v, %v", e, err)
 	}
-	for _, files := range [][]string{{"crowd"}, {"a", "none"}} {
-		if out, _, code := face(t, program, append([]string{"enrol"}, files...)...); code != exitNegative {
-			t.Errorf("%v enrolled: %s", files, out)
+	for says, files := range map[string][]string{"crowd: a second face": {"crowd"}, "none: no face": {"a", "none"}, "b: it shows another person": {"a", "b"}} {
+		out, errOut, code := face(t, program, append([]string{"enrol"}, files...)...)
+		var e enrolment
+		if err := json.Unmarshal([]byte(out), &e); err != nil || code != exitNegative || len(e.Reference) > 0 || !strings.Contains(errOut, says) {
+			t.Errorf("%v enrolled (exit %d, %v), said %q: %s", files, code, err, errOut, out)
 		}
 	}
 	out, _, code = face(t, program, "liveness", "--json", "a", "a2", "none")

@@ -35,7 +35,7 @@ type visionPicture struct {
 }
 
 type visionFace struct {
-	Quality  visionQuality `json:"quality"`
+	Quality  biometrics.Quality `json:"quality"`
 	Liveness *struct {
 		MS27  float64 `json:"ms27"`
 		SQ15  float64 `json:"sq15"`
@@ -43,19 +43,6 @@ type visionFace struct {
 	} `json:"liveness"`
 	Embedding string `json:"embedding_base64"`
 	raw       biometrics.Embedding
-}
-
-type visionQuality struct {
-	Score       float64 `json:"score"`
-	Norm        float64 `json:"norm"`
-	EyeDistance float64 `json:"eye_distance"`
-	Laplacian   float64 `json:"laplacian"`
-	Luminance   float64 `json:"luminance"`
-	ShareOver   float64 `json:"share_over"`
-	ShareUnder  float64 `json:"share_under"`
-	NoseOffset  float64 `json:"nose_offset"`
-	NoseDrop    float64 `json:"nose_drop"`
-	Roll        float64 `json:"roll"`
 }
 
 // main returns the chosen face, nil when there is none.
@@ -73,10 +60,8 @@ func (p *visionPicture) quality() biometrics.Quality {
 		return biometrics.Quality{}
 	}
 	q := f.Quality
-	return biometrics.Quality{
-		Faces: p.Found, Second: p.Second, Score: q.Score, Norm: q.Norm, EyeDistance: q.EyeDistance, Laplacian: q.Laplacian,
-		Luminance: q.Luminance, ShareOver: q.ShareOver, ShareUnder: q.ShareUnder, NoseOffset: q.NoseOffset, NoseDrop: q.NoseDrop, Roll: q.Roll,
-	}
+	q.Faces, q.Second = p.Found, p.Second
+	return q
 }
 
 // find returns the program: the one named, the one beside this program, or the one on the path.

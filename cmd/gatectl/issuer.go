@@ -99,11 +99,7 @@ func (is *issuer) enrol(ctx context.Context, e env, photo string) (template, err
 		return template{}, fmt.Errorf("read enrolment: %w", err)
 	}
 	if !got.Accepted {
-		var hints []string
-		for _, h := range got.Hints {
-			hints = append(hints, fmt.Sprint(h))
-		}
-		return template{}, fmt.Errorf("photograph is not good enough to enrol: %s", strings.Join(hints, ", "))
+		return template{}, fmt.Errorf("photograph is not good enough to enrol: %s", strings.Join(got.Advice, "; "))
 	}
 	if _, err := biometrics.ParseReference(got.Reference); err != nil {
 		return template{}, fmt.Errorf("read enrolment: %w", err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,8 +103,12 @@ func (f *Office) batch(ctx context.Context, list []people.Person) ([]Enrolled, e
 		if err != nil {
 			return nil, err
 		}
-		if good, _ := f.model.EnrolRules().Judge(a.Quality); !good {
+		ref, _, err := f.model.EnrolPortraits(biometrics.Portrait{Quality: a.Quality, Raw: a.Embedding})
+		if errors.Is(err, biometrics.ErrPortrait) {
 			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("enrol: %w", err)
 		}
 		if !p.Recapture() {
 			b, err := found(p.Film)
@@ -114,10 +119,6 @@ func (f *Office) batch(ctx context.Context, list []people.Person) ([]Enrolled, e
 				continue
 			}
 			p.Film.Face.Nose = nose(p.Film.Face, b.Quality)
-		}
-		ref, err := f.model.Enrol(a.Embedding)
-		if err != nil {
-			return nil, fmt.Errorf("enrol: %w", err)
 		}
 		out = append(out, Enrolled{Person: p, Model: f.model.ID, Reference: ref.Bytes()})
 	}

@@ -80,19 +80,8 @@ type picture struct {
 	Second float64 `json:"second"`
 	Main   int     `json:"main"`
 	Faces  []struct {
-		Quality struct {
-			Score       float64 `json:"score"`
-			Norm        float64 `json:"norm"`
-			EyeDistance float64 `json:"eye_distance"`
-			Laplacian   float64 `json:"laplacian"`
-			Luminance   float64 `json:"luminance"`
-			ShareOver   float64 `json:"share_over"`
-			ShareUnder  float64 `json:"share_under"`
-			NoseOffset  float64 `json:"nose_offset"`
-			NoseDrop    float64 `json:"nose_drop"`
-			Roll        float64 `json:"roll"`
-		} `json:"quality"`
-		Embedding string `json:"embedding_base64"`
+		Quality   biometrics.Quality `json:"quality"`
+		Embedding string             `json:"embedding_base64"`
 	} `json:"faces"`
 }
 
@@ -119,8 +108,6 @@ func parse(line []byte) (string, finding, error) {
 		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
 	q := f.Quality
-	return p.File, finding{Embedding: x, Quality: biometrics.Quality{
-		Faces: p.Found, Second: p.Second, Score: q.Score, Norm: q.Norm, EyeDistance: q.EyeDistance, Laplacian: q.Laplacian,
-		Luminance: q.Luminance, ShareOver: q.ShareOver, ShareUnder: q.ShareUnder, NoseOffset: q.NoseOffset, NoseDrop: q.NoseDrop, Roll: q.Roll,
-	}}, nil
+	q.Faces, q.Second = p.Found, p.Second
+	return p.File, finding{Embedding: x, Quality: q}, nil
 }
