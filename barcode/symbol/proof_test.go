@@ -176,7 +176,7 @@ func TestAztecBits(t *testing.T) {
 }
 
 // sessions may be raised to thousands for a campaign.
-var sessions = flag.Int("sessions", 6, "sessions of each kind in TestReadNothingPrinted")
+var sessions = flag.Int("sessions", 4, "sessions of each kind in TestReadNothingPrinted")
 
 // TestReadNothingPrinted shows what has no symbol to read for as long as a
 // session lasts: ruined labels, noise, print and bars. Whatever is read was

@@ -173,8 +173,10 @@ func (r *Reader) retry(l Luma, areas []image.Rectangle, stages []stage) []Symbol
 		}
 	}
 	if begun < len(stages) {
-		turned := append(slices.Clone(stages[begun:]), stages[:begun]...)
-		copy(stages, turned)
+		// The best stays the first: the next frame may be a better one.
+		first := max(0, min(1, begun-1))
+		turned := append(slices.Clone(stages[begun:]), stages[first:begun]...)
+		copy(stages[first:], turned)
 	}
 	return nil
 }
