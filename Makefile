@@ -92,16 +92,21 @@ bench-sync bench-lane bench-accounts:
 	@exit 2
 
 # Peers come from Debian or npm and run as processes of their own.
-bench-barcode: bin/.bench/gatebench bin/.bench/zxing bin/.bench/zbar bin/.bench/dmtx
+bench-barcode: bin/.bench/gatebench bin/.bench/gatevision bin/.bench/zxing bin/.bench/zbar bin/.bench/dmtx
 	@bin/.bench/gatebench barcode
 
 bench-biometrics: models build bin/.bench/gatebench bin/.bench/opencv bin/.bench/faceapi/faceapi.js
 	@bin/.bench/gatebench biometrics
 
-.PHONY: bin/.bench/gatebench bench-peers
+.PHONY: bin/.bench/gatebench bin/.bench/gatevision bench-peers
 bin/.bench/gatebench:
 	@mkdir -p bin/.bench
 	@CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/gatebench
+
+# The worker as a gate has it, for the stream.
+bin/.bench/gatevision:
+	@mkdir -p bin/.bench
+	@CGO_ENABLED=1 go build -trimpath -o $@ ./cmd/gatevision
 
 bench-peers:
 	@.setup/debian libzxing-dev libzbar-dev libdmtx-dev

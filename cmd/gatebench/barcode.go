@@ -64,9 +64,9 @@ func allSeries(repeats int) []series {
 }
 
 type barcodeOptions struct {
-	peers, out, only, conditions string
-	seed                         uint64
-	repeats                      int
+	peers, out, only, conditions, worker string
+	seed                                 uint64
+	repeats, passes                      int
 }
 
 func barcode(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -79,6 +79,8 @@ func barcode(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	fs.StringVar(&o.conditions, "conditions", "", "only these conditions, with commas between")
 	fs.Uint64Var(&o.seed, "seed", 1, "of the frames")
 	fs.IntVar(&o.repeats, "repeats", 2, "scenes of each symbol and condition")
+	fs.StringVar(&o.worker, "worker", "bin/.bench/gatevision", "the worker program that the stream is given to")
+	fs.IntVar(&o.passes, "passes", 120, "passes held before the camera in each stream")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -94,7 +96,11 @@ func barcode(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		t.print(stdout)
 		rows = append(rows, t.rows()...)
 	}
-	return conclude(stdout, o.out, "barcode", rows, o.conditions == "" && o.only == "")
+	more, err := held(ctx, o, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	return conclude(stdout, o.out, "barcode", append(rows, more...), o.conditions == "" && o.only == "")
 }
 
 // specimen is a symbol to be shown.
