@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -308,5 +309,31 @@ func TestFrameAsJPEG(t *testing.T) {
 	}
 	if b, err := f.JPEG(10); !errors.Is(err, ErrImage) {
 		t.Errorf("%d bytes, %v; want ErrImage", len(b), err)
+	}
+}
+
+// TestNoisyFrameFitsAtHalfItsSize takes the worst picture a camera can give.
+func TestNoisyFrameFitsAtHalfItsSize(t *testing.T) {
+	img := gradient(640, 360)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(rng.Uint32())
+	}
+	f, err := DecodeImage(asPNG(t, img))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	worst, err := f.JPEG(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.JPEG(len(worst) / 8)
+	if err != nil || len(b) > len(worst)/8 {
+		t.Fatalf("%d bytes of %d, %v", len(b), len(worst), err)
+	}
+	half, err := jpeg.DecodeConfig(bytes.NewReader(b))
+	if err != nil || half.Width != 320 || half.Height != 180 {
+		t.Errorf("picture is %dx%d, %v", half.Width, half.Height, err)
 	}
 }

@@ -98,7 +98,11 @@ func Read(r io.Reader) (Message, error) {
 	if _, err := io.ReadFull(r, body); err != nil {
 		return nil, fmt.Errorf("read message: %w", noEOF(err))
 	}
-	return decode(Kind(h[3]), body)
+	m, err := decode(Kind(h[3]), body)
+	if Kind(h[3]) == kindFace {
+		clear(body) // the embedding lives in the message alone, where whoever is done with it can zero it
+	}
+	return m, err
 }
 
 func noEOF(err error) error {
