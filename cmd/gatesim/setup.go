@@ -72,6 +72,9 @@ func prepare(ctx context.Context, o options, p progress) (*production, error) {
 	if x.roles, err = cast(plan, scripted, first, second, x.office, sc.Timing, x.seed); err != nil {
 		return nil, err
 	}
+	if o.kills+o.hangs > 0 {
+		shareFilms(x.roles)
+	}
 	for _, r := range x.roles {
 		x.sources[r.face.Source]++
 	}

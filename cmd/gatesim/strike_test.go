@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"bordergate/cmd/gatesim/clips"
+	"bordergate/cmd/gatesim/enrol"
+	"bordergate/cmd/gatesim/people"
+	"bordergate/cmd/gatesim/scene"
 	"bordergate/cmd/gatesim/station"
 	"bordergate/gate"
 	"bordergate/sync/journal"
@@ -64,6 +68,22 @@ func TestStrikeReport(t *testing.T) {
 		spoil(r)
 		if r.finish(); r.OK {
 			t.Errorf("%s: the report is good", name)
+		}
+	}
+}
+
+func TestSharedFilmsAreOfTheSameFace(t *testing.T) {
+	var roles []role
+	for i, id := range []string{"a", "b", "a", "a", "b"} {
+		r := role{face: enrol.Enrolled{Person: people.Person{ID: id}}}
+		r.jobs[0].Face = &clips.FaceJob{Options: scene.FaceOptions{Seed: uint64(i)}}
+		r.jobs[1].Pass = &clips.PassJob{Options: scene.PassOptions{Seed: uint64(i)}}
+		roles = append(roles, r)
+	}
+	shareFilms(roles)
+	for i, want := range []uint64{0, 1, 0, 0, 1} {
+		if face, pass := roles[i].jobs[0].Face.Options.Seed, roles[i].jobs[1].Pass.Options.Seed; face != want || pass != uint64(i) {
+			t.Errorf("traveller %d: face %d, want %d; pass %d", i, face, want, pass)
 		}
 	}
 }
