@@ -87,6 +87,7 @@ func streamRows(r streamReport, w io.Writer) ([]row, error) {
 		{Name: "face in view to decided, median", Value: p50, Unit: "ms", Goal: fmt.Sprintf("<= %d", streamMedian), OK: p50 <= streamMedian},
 		{Name: "face in view to decided, p95", Value: p95, Unit: "ms", Goal: fmt.Sprintf("<= %d", streamP95), OK: p95 <= streamP95},
 		{Name: "face in view to decided, max", Value: most, Unit: "ms", OK: true},
+		{Name: "face in view to decided, left open", Value: float64(admitted - len(times)), Unit: "people", Goal: "0", OK: admitted == len(times)},
 		{Name: "face in view to decided, travellers", Value: float64(len(times)), Unit: "people", OK: true},
 	}, nil
 }
