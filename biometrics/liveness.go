@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// livenessRule is the version of what follows: which cues there are and how they are combined.
-const livenessRule = "2"
+// LivenessRuleVersion is the version of what follows: which cues there are and how they are combined.
+const LivenessRuleVersion = "2"
 
 // maxLines caps what straight lines around the face may take off: a door frame must not outweigh everything else.
 const maxLines = 12
@@ -69,7 +69,7 @@ func (r LivenessRule) Version(model string) string {
 	if from == "" {
 		from = "default"
 	}
-	return model + "/" + livenessRule + "/" + from
+	return model + "/" + LivenessRuleVersion + "/" + from
 }
 
 // Liveness is a verdict on presentation attack.

@@ -27,6 +27,9 @@ func checkGate(c *Gate, d *document) {
 	if s := c.Cameras.Face.Source; s != "" && s == c.Cameras.Document.Source {
 		d.fault("cameras.face.source", "is the document camera too", "each camera has a device of its own")
 	}
+	if c.Cameras.Document.Calibration != "" {
+		d.fault("cameras.document.calibration", "is of no use", "only the face camera is calibrated: remove the key")
+	}
 	checkTurnstile(c.Turnstile, d)
 	checkWiring(c.Gate.Direction, c.Turnstile, d)
 	checkScanner(c.Scanner, c.Turnstile.Port, d)

@@ -236,6 +236,8 @@ func FuzzLoad(f *testing.F) {
 		checkEither(t, hq != nil, faults)
 		models, faults := parse("models.yaml", []byte(text), Models{}, checkModels)
 		checkEither(t, models != nil, faults)
+		cal, faults := parse("calibration.yaml", []byte(text), Calibration{}, checkCalibration)
+		checkEither(t, cal != nil, faults)
 	})
 }
 

@@ -67,6 +67,9 @@ type Camera struct {
 	Height  int     `yaml:"height"`  // pixels, 240 to 2160
 	FPS     float64 `yaml:"fps"`     // frames per second, 1 to 60
 	Threads int     `yaml:"threads"` // threads of its worker, 1 to 8
+	// Calibration is the file of "gatectl face calibrate"; face camera only,
+	// empty for the manifest's own threshold.
+	Calibration string `yaml:"calibration"`
 }
 
 // Turnstile is the device that lets one person through.

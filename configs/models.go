@@ -28,6 +28,8 @@ type Models struct {
 	Recogniser string   `yaml:"recogniser"` // name of the feature model in use
 	Sources    []Source `yaml:"sources"`
 	Models     []Model  `yaml:"models"`
+	// Liveness bounds the per-camera calibration; it has a default.
+	Liveness LivenessLimits `yaml:"liveness"`
 }
 
 // Source is a package that carries model files.
@@ -99,7 +101,7 @@ func (m *Models) SourceOf(f Model) (Source, bool) {
 
 // LoadModels reads a manifest. The error holds Faults, all of them.
 func LoadModels(path string) (*Models, error) {
-	m, faults := load(path, Models{}, checkModels)
+	m, faults := load(path, defaultModels(), checkModels)
 	return m, faults.Err()
 }
 
@@ -122,6 +124,7 @@ func checkModels(m *Models, d *document) {
 		}
 	}
 	checkRecognisers(m, d)
+	checkLiveness(m.Liveness, d)
 }
 
 func checkSource(path string, s Source, known map[string]bool, d *document) {

@@ -18,6 +18,7 @@ func faceCommands() []command {
 		{"face verify", "compare the faces of two pictures", faceVerify},
 		{"face enrol", "make a reference from one or more pictures of a person", faceEnrol},
 		{"face liveness", "tell live faces from pictures of pictures", faceLiveness},
+		{"face calibrate", "set the liveness threshold of one camera on live users", faceCalibrate},
 		{"face evaluate", "measure error rates over a list of pairs", faceEvaluate},
 	}
 }
@@ -53,12 +54,11 @@ type judgement struct {
 }
 
 // judgeLive gives the verdict on one picture alone.
-func judgeLive(f *visionFace) judgement {
+func judgeLive(p *visionPicture) judgement {
 	rule := biometrics.DefaultLivenessRule()
 	rule.MinFrames = 1
 	var s biometrics.LivenessSession
-	if f == nil || f.Liveness == nil ||
-		!s.Add(biometrics.LivenessScore{MS27: f.Liveness.MS27, SQ15: f.Liveness.SQ15, Lines: float64(f.Liveness.Lines)}) {
+	if score, ok := p.live(); !ok || !s.Add(score) {
 		return judgement{Verdict: biometrics.LivenessUndecided}
 	}
 	z := s.Median()
@@ -105,7 +105,7 @@ func faceVerify(ctx context.Context, e env, args []string) int {
 	v := verification{Threshold: accept, Millis: map[string]float64{}}
 	for i, p := range pics {
 		v.Faces[i] = p.Found
-		v.Liveness[i] = judgeLive(p.main())
+		v.Liveness[i] = judgeLive(&p)
 		if f := p.main(); f != nil {
 			v.Quality[i] = &f.Quality
 		}
@@ -221,7 +221,7 @@ func faceLiveness(ctx context.Context, e env, args []string) int {
 	}
 	code := exitDone
 	for _, p := range pics {
-		line := livenessLine{File: p.File, judgement: judgeLive(p.main())}
+		line := livenessLine{File: p.File, judgement: judgeLive(&p)}
 		for _, ms := range p.Millis {
 			line.Millis += ms
 		}

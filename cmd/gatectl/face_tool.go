@@ -21,12 +21,14 @@ import (
 )
 
 // visionTool runs gatevision, which may die of a picture, on files.
-type visionTool struct{ program, models, manifest string }
+type visionTool struct{ program, models, manifest, empty string }
 
 // visionPicture is a line of gatevision's output.
 type visionPicture struct {
 	File   string             `json:"file"`
 	Error  string             `json:"error"`
+	Width  float64            `json:"width"`
+	Height float64            `json:"height"`
 	Found  int                `json:"found"`
 	Second float64            `json:"second"`
 	Main   int                `json:"main"`
@@ -35,6 +37,7 @@ type visionPicture struct {
 }
 
 type visionFace struct {
+	Box      visionBox          `json:"box"`
 	Quality  biometrics.Quality `json:"quality"`
 	Liveness *struct {
 		MS27  float64 `json:"ms27"`
@@ -43,6 +46,11 @@ type visionFace struct {
 	} `json:"liveness"`
 	Embedding string `json:"embedding_base64"`
 	raw       biometrics.Embedding
+}
+
+// visionBox is a face's place in pixels.
+type visionBox struct {
+	X, Y, W, H float64
 }
 
 // main returns the chosen face, nil when there is none.
@@ -82,6 +90,19 @@ func (v visionTool) find() (string, error) {
 	return p, nil
 }
 
+// live converts the chosen face's liveness cues; false where there are none.
+func (p *visionPicture) live() (biometrics.LivenessScore, bool) {
+	f := p.main()
+	if f == nil || f.Liveness == nil {
+		return biometrics.LivenessScore{}, false
+	}
+	s := biometrics.LivenessScore{MS27: f.Liveness.MS27, SQ15: f.Liveness.SQ15, Lines: float64(f.Liveness.Lines)}
+	if b := f.Box; p.Width > 0 && p.Height > 0 {
+		s.Size, s.X, s.Y = b.H/p.Height, (b.X+b.W/2)/p.Width, (b.Y+b.H/2)/p.Height
+	}
+	return s, true
+}
+
 // images analyses a few files whole. Any file that cannot be read is an error.
 func (v visionTool) images(ctx context.Context, files []string) ([]visionPicture, error) {
 	var out []visionPicture
@@ -102,11 +123,11 @@ func (v visionTool) images(ctx context.Context, files []string) ([]visionPicture
 }
 
 func (v visionTool) flags(more ...string) []string {
-	return append([]string{"--models", v.models, "--manifest", v.manifest}, more...)
+	return append([]string{"--models", v.models, "--manifest", v.manifest, "--empty", v.empty}, more...)
 }
 
 // embed embeds many files, split over so many processes, and gives each result to take, one call at a time.
-func (v visionTool) embed(ctx context.Context, root string, names []string, processes int, take func(visionPicture) error) error {
+func (v visionTool) embed(ctx context.Context, root string, names []string, processes int, take func(visionPicture) error, more ...string) error {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	errs := make([]error, processes)
@@ -120,7 +141,7 @@ func (v visionTool) embed(ctx context.Context, root string, names []string, proc
 		}
 		wg.Go(func() {
 			in := strings.NewReader(strings.Join(part, "\n") + "\n")
-			args := append([]string{"embed-list"}, v.flags("--root", root)...)
+			args := append([]string{"embed-list"}, v.flags(append([]string{"--root", root}, more...)...)...)
 			errs[k] = v.run(ctx, args, nil, in, func(p visionPicture) error {
 				mu.Lock()
 				defer mu.Unlock()

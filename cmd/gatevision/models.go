@@ -15,11 +15,13 @@ import (
 type modelFlags struct {
 	dir, manifest string
 	threads       int
+	empty         string
 }
 
 func (m *modelFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&m.dir, "models", "models", "folder of the model pack")
 	fs.StringVar(&m.manifest, "manifest", "configs/models.yaml", "model manifest")
+	fs.StringVar(&m.empty, "empty", "", "folder of pictures of the same camera with nobody there: their lines do not count")
 	fs.IntVar(&m.threads, "threads", 1, "threads of the image library")
 }
 
@@ -40,7 +42,35 @@ func (m *modelFlags) open() (*vision.Pipeline, error) {
 		}
 		models = append(models, model(name, f.Path(m.dir), f))
 	}
-	return vision.OpenPipeline(models, vision.Options{Threads: m.threads})
+	pipe, err := vision.OpenPipeline(models, vision.Options{Threads: m.threads})
+	if err != nil || m.empty == "" {
+		return pipe, err
+	}
+	if err := learn(pipe, m.empty); err != nil {
+		_ = pipe.Close()
+		return nil, err
+	}
+	return pipe, nil
+}
+
+// learn shows the pipeline pictures with nobody in them.
+func learn(pipe *vision.Pipeline, dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.jpg"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("learn empty scene: no *.jpg in %s", dir)
+	}
+	for _, file := range files[:min(len(files), 8)] {
+		f, err := vision.ReadImage(file)
+		if err != nil {
+			return fmt.Errorf("learn empty scene: %s: %w", filepath.Base(file), err)
+		}
+		err = pipe.LearnEmpty(f)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // model is a network as the manifest describes it.

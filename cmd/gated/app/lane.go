@@ -56,6 +56,10 @@ func (a *App) openEyes() error {
 	if err != nil {
 		return err
 	}
+	a.matcher.live, err = livenessRule(a.cfg, models, time.Now(), a.log)
+	if err != nil {
+		return err
+	}
 	cameras := []struct {
 		name   string
 		role   vision.Role
