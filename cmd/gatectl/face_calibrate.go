@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"bordergate/biometrics"
+	"bordergate/biometrics/recogniser"
+	"bordergate/cmd/gatectl/evaluate"
 	"bordergate/configs"
 )
 
@@ -74,7 +76,11 @@ func (f *calibrateFlags) calibrate(ctx context.Context, root string, e env) (*co
 	if err != nil {
 		return nil, err
 	}
-	users, frames, err := f.users(ctx, root, gate)
+	model, err := recogniser.Open(man, f.tool.models)
+	if err != nil {
+		return nil, err
+	}
+	users, frames, err := f.users(ctx, root, gate, model)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +91,6 @@ func (f *calibrateFlags) calibrate(ctx context.Context, root string, e env) (*co
 	if err != nil {
 		return nil, err
 	}
-	_, upper := wilson(got.Rejected, got.Users)
 	if got.Bounded {
 		fmt.Fprintf(e.Err, "gatectl: the manifest's bounds hold the threshold at %g: %d of %d users are rejected\n", got.Threshold, got.Rejected, got.Users)
 	}
@@ -93,12 +98,12 @@ func (f *calibrateFlags) calibrate(ctx context.Context, root string, e env) (*co
 	return &configs.Calibration{
 		Version: 1, Gate: gate.Gate.ID, Camera: gate.Cameras.Face.Source, Width: gate.Cameras.Face.Width, Height: gate.Cameras.Face.Height,
 		Model: biometrics.ModelID(net.Name, net.SHA256), Rule: biometrics.LivenessRuleVersion, Made: time.Now().UTC().Format(time.RFC3339),
-		Users: got.Users, Frames: frames, BPCER: f.bpcer, Rejected: got.Rejected, UpTo: upper, Threshold: got.Threshold, Place: configs.Spot(got.Place),
+		Users: got.Users, Frames: frames, BPCER: f.bpcer, Rejected: got.Rejected, UpTo: evaluate.NewRate(got.Rejected, got.Users).High, Threshold: got.Threshold, Place: configs.Spot(got.Place),
 	}, nil
 }
 
 // users scores every user's frames as the gate does: the first usable ones, up to five. A user with too few is left out and counted.
-func (f *calibrateFlags) users(ctx context.Context, root string, gate *configs.Gate) (list []*biometrics.LivenessSession, frames int, err error) {
+func (f *calibrateFlags) users(ctx context.Context, root string, gate *configs.Gate, model *biometrics.Recogniser) (list []*biometrics.LivenessSession, frames int, err error) {
 	var names []string
 	for _, pattern := range []string{"*/*.jpg", "*/*.png"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
@@ -139,7 +144,7 @@ func (f *calibrateFlags) users(ctx context.Context, root string, gate *configs.G
 		if users[user] == nil {
 			users[user] = &biometrics.LivenessSession{}
 		}
-		usable, _ := biometrics.ProbeRules().Judge(p.quality())
+		usable, _ := model.ProbeRules().Judge(p.quality())
 		if score, ok := p.live(); ok && usable && users[user].Add(score) {
 			frames++
 		}

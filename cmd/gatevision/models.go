@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 
 	"bordergate/biometrics/vision"
 	"bordergate/configs"
