@@ -29,6 +29,7 @@ const (
 
 const usageText = `usage: gatesim COMMAND [FLAGS]
   run     travellers walk through a gate: the demonstration
+  pad     prints and screens are held before the face camera: error rates
   crash   the gate's daemon and its workers are killed while travellers walk;
           with --kills and --hangs its workers alone, and how soon the lane is back
   frames  one face worker sees travellers without end, and its memory is weighed
@@ -48,6 +49,8 @@ func dispatch(args []string) int {
 	switch args[0] {
 	case "run":
 		good, err = runCommand(ctx, args[1:], os.Stdout, os.Stderr)
+	case "pad":
+		good, err = padCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "crash":
 		good, err = crashCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "frames":

@@ -10,7 +10,7 @@ import (
 
 // Version changes with every change of what is drawn, so that kept clips are
 // not taken for new ones.
-const Version = 4
+const Version = 5
 
 // The size and rate of both cameras.
 const (

@@ -117,11 +117,13 @@ type mask struct {
 func (m mask) at(x, y float64) float64 {
 	cx, cy := (m.face.X1+m.face.X2)/2, (m.face.Y1+m.face.Y2)/2
 	w, h := m.face.W(), m.face.H()
-	hair := 1 - smooth(0.85, 1.15, ellipse(x, y, cx, cy-0.08*h, 0.78*w, 0.82*h))
+	// As close as hair and ears allow: what a photograph has behind a head, its
+	// signs and edges, is not behind the traveller.
+	hair := 1 - smooth(0.8, 1.12, ellipse(x, y, cx, cy-0.1*h, 0.62*w, 0.68*h))
 	neck := 0.0
 	if y > cy {
-		half := 0.55*w + 0.55*max(0, y-m.face.Y2)
-		neck = (1 - smooth(0.8, 1.1, math.Abs(x-cx)/half)) * (1 - smooth(m.face.Y2+0.15*h, m.face.Y2+0.6*h, y))
+		half := 0.46*w + 0.3*max(0, y-m.face.Y2)
+		neck = (1 - smooth(0.8, 1.1, math.Abs(x-cx)/half)) * (1 - smooth(m.face.Y2+0.05*h, m.face.Y2+0.3*h, y))
 	}
 	a := max(hair, neck)
 	inner := 1 - smooth(0.9, 1.05, ellipse(x, y, cx, cy, 0.52*w, 0.52*h))
