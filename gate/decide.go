@@ -258,7 +258,8 @@ func decideFace(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	case Different, Between:
 		add(true, reason.FaceMismatch)
 	case TooGood:
-		add(true, reason.LivenessUndecided)
+		// Where it is known to be an attack, that is said below.
+		add(p.ObserveLiveness || e.Match.Liveness != LiveAttack, reason.LivenessUndecided)
 	default:
 		add(true, noMatch(e))
 		return

@@ -82,6 +82,10 @@ func TestDecide(t *testing.T) {
 		{"camera lost", func(e *Evidence, _ *Policy) { e.Match = Match{}; e.FaceCamera = false }, reason.Referred, one(reason.BiometricsUnavailable)},
 		{"too good", func(e *Evidence, _ *Policy) { e.Match.Similarity = TooGood }, reason.Referred, one(reason.LivenessUndecided)},
 		{"between and expired", func(e *Evidence, _ *Policy) { e.Match.Similarity = Between; e.Claim.Pass.ValidTo = e.Now }, reason.Refused, one(reason.PassExpired, reason.FaceMismatch)},
+		{"too good and an attack", func(e *Evidence, _ *Policy) { e.Match.Similarity, e.Match.Liveness = TooGood, LiveAttack }, reason.Referred, one(reason.LivenessAttack)},
+		{"too good, liveness observed only", func(e *Evidence, p *Policy) {
+			e.Match.Similarity, e.Match.Liveness, p.ObserveLiveness = TooGood, LiveAttack, true
+		}, reason.Referred, one(reason.LivenessUndecided)},
 		{"liveness undecided", func(e *Evidence, _ *Policy) { e.Match.Liveness = LiveUndecided }, reason.Referred, one(reason.LivenessUndecided)},
 		{"liveness observed only", func(e *Evidence, p *Policy) { e.Match.Liveness = LiveAttack; p.ObserveLiveness = true }, reason.Admitted, nil},
 	}

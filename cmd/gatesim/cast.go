@@ -23,6 +23,7 @@ type role struct {
 	scenario.Traveller
 	holder  enrol.Enrolled // whose account and pass
 	face    enrol.Enrolled // who stands there
+	other   enrol.Enrolled // who stands beside him, or behind his picture
 	account string
 	number  string
 	pass    issue.Kind
@@ -109,6 +110,8 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 		switch tr.Case {
 		case scenario.Impostor:
 			v.face = another(holder, first, order, i)
+		case scenario.PhotoPrint, scenario.PhotoScreen, scenario.TwoFaces:
+			v.other = another(holder, first, order, i)
 		case scenario.ForgedSeal:
 			v.pass = issue.Forged
 		case scenario.UnknownSigner:
@@ -175,9 +178,25 @@ func (r *role) draw(office *issue.Office, t scenario.Timing) error {
 	if r.Case == scenario.Unreadable {
 		po.Damage = scene.Ruined
 	}
-	r.jobs[0] = clips.Job{Face: &clips.FaceJob{Shot: r.face.Film, Options: fo}}
+	r.jobs[0] = clips.Job{Face: &clips.FaceJob{Shot: r.face.Film, Options: fo, Other: r.other.Film, Device: r.device()}}
 	r.jobs[1] = clips.Job{Pass: &clips.PassJob{Payload: payload, Options: po}}
 	return nil
+}
+
+// device is what his picture is shown on, of those that no threshold was set
+// on; none for himself.
+func (r *role) device() scene.Device {
+	medium := map[string]scene.Medium{scenario.PhotoPrint: scene.Print, scenario.PhotoScreen: scene.Screen}[r.Case]
+	var fit []scene.Device
+	for _, d := range scene.Devices(true) {
+		if d.Medium == medium {
+			fit = append(fit, d)
+		}
+	}
+	if len(fit) == 0 {
+		return scene.Device{}
+	}
+	return fit[r.N%len(fit)]
 }
 
 // actor loads his clips.

@@ -54,7 +54,7 @@ func runCommand(ctx context.Context, args []string, out, errOut io.Writer) (bool
 func (x *production) newReport(setup time.Duration) *report.Report {
 	r := &report.Report{
 		Scenario: x.scenario.Name, Seed: x.seed, Timing: timing(x.scenario.Timing), FacesSources: x.sources,
-		Liveness: "observe", Notes: x.notes, Faults: []string{}, SetupSeconds: setup.Seconds(), Machine: machine(),
+		Liveness: liveness(x.scenario.Policy), Notes: x.notes, Faults: []string{}, SetupSeconds: setup.Seconds(), Machine: machine(),
 	}
 	if x.scenario.Timing == scenario.DefaultTiming() {
 		r.Notes = append(r.Notes, "every traveller moves as the default traveller does; "+fumbles(x.scenario.Fumbles))
@@ -62,6 +62,14 @@ func (x *production) newReport(setup time.Duration) *report.Report {
 		r.Notes = append(r.Notes, "the scenario sets other times than the default traveller's: see timing_ms")
 	}
 	return r
+}
+
+// liveness is what the gate does with its verdict.
+func liveness(p scenario.Policy) string {
+	if p.Enforce {
+		return "enforce"
+	}
+	return "observe"
 }
 
 // fumbles says how many do something wrong first.

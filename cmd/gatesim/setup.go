@@ -103,7 +103,7 @@ func (x *production) enrol(ctx context.Context, more int, p progress) (first, se
 	}
 	p.say("%d people enrolled, %d portraits refused for their quality (%s)", len(first), refused, people.Demonstration)
 	x.notes = append(x.notes,
-		"a filmed face is a re-capture of a photograph: nothing here measures accuracy, and liveness is recorded, not enforced",
+		"a filmed face is a re-capture of a photograph: nothing here measures accuracy, of liveness neither",
 		"a person may come as several travellers, each with an account and a pass of his own")
 	if more <= 0 {
 		return first, nil, nil

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,6 +37,10 @@ type Job struct {
 type FaceJob struct {
 	Shot    people.Shot
 	Options scene.FaceOptions
+	// Device is what the photograph is shown on; empty for the person himself.
+	Device scene.Device
+	// Other stands beside him, or behind what he holds.
+	Other people.Shot
 }
 
 // PassJob is a pass before the document camera. Payload is what the symbol
@@ -87,6 +92,13 @@ func (s *Store) key(j Job) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(h, "face %x %+v %+v", photo, j.Face.Shot.Face, j.Face.Options)
+		if j.Face.Other.File != "" {
+			other, err := s.photo(j.Face.Other.File)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(h, " %x %+v %+v", other, j.Face.Other.Face, j.Face.Device)
+		}
 	case j.Pass != nil:
 		o := j.Pass.Options
 		o.Symbol = scene.Symbol{}
@@ -202,6 +214,9 @@ func (s *Store) draw(j Job) (Clip, error) {
 		if err != nil {
 			return Clip{}, err
 		}
+		if j.Face.Other.File != "" {
+			return s.withOther(img, j.Face)
+		}
 		c, err := s.studio.Clip(img, j.Face.Shot.Face, j.Face.Options)
 		return Clip{Intro: c.Enter, Loop: c.Look}, err
 	}
@@ -212,6 +227,21 @@ func (s *Store) draw(j Job) (Clip, error) {
 	}
 	c, err := s.desk.Clip(o)
 	return Clip{Intro: c.Fumble, Loop: c.Hold, Outro: c.Leave}, err
+}
+
+// withOther draws an attack, or two people side by side.
+func (s *Store) withOther(img image.Image, j *FaceJob) (Clip, error) {
+	other, err := j.Other.Load()
+	if err != nil {
+		return Clip{}, err
+	}
+	a, b := scene.Sitter{Photo: img, Face: j.Shot.Face}, scene.Sitter{Photo: other, Face: j.Other.Face}
+	if j.Device.Name == "" {
+		c, err := s.studio.Pair(a, b, j.Options)
+		return Clip{Intro: c.Enter, Loop: c.Look}, err
+	}
+	frames, err := s.studio.Attack(a, b, scene.AttackOptions{Seed: j.Options.Seed, Device: j.Device, Look: j.Options.Look})
+	return Clip{Loop: frames}, err
 }
 
 // Prune removes the clips longest unused until at most limit bytes are kept.

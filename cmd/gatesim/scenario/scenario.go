@@ -20,6 +20,9 @@ const (
 	Genuine         = "genuine"
 	GenuineOffline  = "genuine_offline"
 	Impostor        = "impostor"
+	PhotoPrint      = "photo_print"  // the holder's pass and a print of his face
+	PhotoScreen     = "photo_screen" // the same on a screen
+	TwoFaces        = "two_faces"    // somebody stands beside the holder
 	ForgedSeal      = "forged_seal"
 	UnknownSigner   = "unknown_signer"
 	ExpiredPass     = "expired_pass"
@@ -44,7 +47,7 @@ const (
 // Cases lists every case that can be played.
 func Cases() []string {
 	return []string{
-		Genuine, GenuineOffline, Impostor, ForgedSeal, UnknownSigner, ExpiredPass,
+		Genuine, GenuineOffline, Impostor, PhotoPrint, PhotoScreen, TwoFaces, ForgedSeal, UnknownSigner, ExpiredPass,
 		Suspended, SuspendedMidway, Restored, UnknownAccount, Unreadable, NoShow,
 		WrongCrossing, WrongDirection, RevokedPass, StampDue, StampSoon, NoPass, Passback, PortPermit, Organisation, PassTemplate,
 	}
@@ -122,6 +125,9 @@ type Policy struct {
 	CaptureTimeout time.Duration `yaml:"capture_timeout"`
 	FaceTimeout    time.Duration `yaml:"face_timeout"`
 	ReferralHold   time.Duration `yaml:"referral_hold"`
+	// Enforce has the gate act on liveness, at the manifest's threshold, and
+	// not only record it.
+	Enforce bool `yaml:"enforce_liveness"`
 }
 
 // Scenario is a file's content.

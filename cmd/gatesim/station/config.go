@@ -68,6 +68,9 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 		Document: configs.Camera{Source: o.Document, Width: 1280, Height: 720, FPS: 25, Threads: 1},
 		Face:     configs.Camera{Source: o.Face, Width: 1280, Height: 720, FPS: 25, Threads: 1},
 	}
+	if o.Policy.Enforce {
+		g.Models.Liveness = "enforce"
+	}
 	g.Turnstile.Port = o.Port
 	g.Scanner.Dialect, g.Scanner.Port = "honeywell", o.Scanner
 	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
