@@ -303,7 +303,9 @@ func (m *machine) decided(e Evidence) bool {
 	if e.Match.Similarity == Undecided {
 		return false
 	}
-	return e.Match.Similarity != Same || m.o.Policy.ObserveLiveness || e.Match.Liveness != LiveUndecided
+	// Whoever it is, what he holds up may be a picture: the reasons must not
+	// depend on which of the two was known first.
+	return m.o.Policy.ObserveLiveness || e.Match.Liveness != LiveUndecided
 }
 
 // decide takes the decision and sends its record on the way.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -110,7 +111,10 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 		switch tr.Case {
 		case scenario.Impostor:
 			v.face = another(holder, first, order, i)
-		case scenario.PhotoPrint, scenario.PhotoScreen, scenario.TwoFaces:
+		case scenario.PhotoPrint, scenario.PhotoScreen:
+			v.holder = upright(first, order, i)
+			v.face, v.other = v.holder, another(v.holder, first, order, i)
+		case scenario.TwoFaces:
 			v.other = another(holder, first, order, i)
 		case scenario.ForgedSeal:
 			v.pass = issue.Forged
@@ -149,6 +153,23 @@ func another(p enrol.Enrolled, list []enrol.Enrolled, order []int, i int) enrol.
 	return p
 }
 
+// level is how far a head may lean in a photograph that is held up, radians:
+// with the hand's own unrest it stays within what the gate compares.
+const level = 0.14
+
+// upright is the next person in the order whose photograph has the eyes level;
+// another one's would be refused for its pose before anybody asks for liveness.
+func upright(list []enrol.Enrolled, order []int, i int) enrol.Enrolled {
+	for k := range list {
+		p := list[order[(i+k)%len(order)]]
+		e := p.Film.Face.Eyes
+		if math.Abs(math.Atan2(e[1][1]-e[0][1], e[1][0]-e[0][0])) <= level {
+			return p
+		}
+	}
+	return list[order[i%len(order)]]
+}
+
 // draw says which clips he needs.
 func (r *role) draw(office *issue.Office, t scenario.Timing) error {
 	payload, err := office.Make(r.order())
@@ -184,12 +205,13 @@ func (r *role) draw(office *issue.Office, t scenario.Timing) error {
 }
 
 // device is what his picture is shown on, of those that no threshold was set
-// on; none for himself.
+// on; none for himself. Newsprint is too coarse to be compared at all: the
+// quality of its frames is what refers it.
 func (r *role) device() scene.Device {
 	medium := map[string]scene.Medium{scenario.PhotoPrint: scene.Print, scenario.PhotoScreen: scene.Screen}[r.Case]
 	var fit []scene.Device
 	for _, d := range scene.Devices(true) {
-		if d.Medium == medium {
+		if d.Medium == medium && d.Kind != "newsprint" {
 			fit = append(fit, d)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"bordergate/cmd/gatesim/play"
 	"bordergate/cmd/gatesim/report"
 	"bordergate/cmd/gatesim/scenario"
+	"bordergate/cmd/gatesim/scene"
 	"bordergate/cmd/gatesim/station"
 	"bordergate/gate/reason"
 	"bordergate/sync/journal"
@@ -204,6 +206,12 @@ func TestCast(t *testing.T) {
 		if impostor := r.holder.ID != r.face.ID; impostor != (r.Case == scenario.Impostor) {
 			t.Errorf("traveller %d is %s: holder %s, face %s", r.N, r.Case, r.holder.ID, r.face.ID)
 		}
+		if shown := r.other.ID != "" && r.other.ID != r.face.ID; shown != slices.Contains([]string{scenario.PhotoPrint, scenario.PhotoScreen, scenario.TwoFaces}, r.Case) {
+			t.Errorf("traveller %d is %s: beside %s stands %q", r.N, r.Case, r.face.ID, r.other.ID)
+		}
+		if medium := r.jobs[0].Face.Device.Medium; medium != map[string]scene.Medium{scenario.PhotoPrint: scene.Print, scenario.PhotoScreen: scene.Screen}[r.Case] {
+			t.Errorf("traveller %d is %s and holds a %s", r.N, r.Case, medium)
+		}
 		if filled := r.face.Source == people.LFW; filled != (i >= scripted) {
 			t.Errorf("traveller %d comes from %s", r.N, r.face.Source)
 		}
@@ -213,6 +221,25 @@ func TestCast(t *testing.T) {
 	}
 	if again, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc.Timing, 1); err != nil || string(again[0].jobs[1].Pass.Payload) != string(roles[0].jobs[1].Pass.Payload) {
 		t.Errorf("the same seed gives another pass (%v)", err)
+	}
+}
+
+// TestPicturesAreHeldUpright: a leaning head would be refused for its pose.
+func TestPicturesAreHeldUpright(t *testing.T) {
+	list := persons(3)
+	for i := range list {
+		list[i].Film.Face.Eyes = [2][2]float64{{100, 100}, {160, 130}}
+	}
+	list[1].Film.Face.Eyes[1] = [2]float64{160, 104}
+	order := []int{0, 2, 1}
+	for i := range 5 {
+		if got := upright(list, order, i); got.ID != list[1].ID {
+			t.Errorf("place %d: %s shows a leaning head", i, got.ID)
+		}
+	}
+	list[1].Film.Face.Eyes = list[0].Film.Face.Eyes
+	if got := upright(list, order, 4); got.ID != list[2].ID {
+		t.Errorf("nobody is upright: %s, want the one whose turn it is", got.ID)
 	}
 }
 

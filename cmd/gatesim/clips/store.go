@@ -43,6 +43,11 @@ type FaceJob struct {
 	Other people.Shot
 }
 
+// attack hides who holds the device: a second face is a case of its own.
+func (j *FaceJob) attack() scene.AttackOptions {
+	return scene.AttackOptions{Seed: j.Options.Seed, Device: j.Device, Look: j.Options.Look, Hidden: true}
+}
+
 // PassJob is a pass before the document camera. Payload is what the symbol
 // holds; Options.Symbol is made of it.
 type PassJob struct {
@@ -97,7 +102,7 @@ func (s *Store) key(j Job) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			fmt.Fprintf(h, " %x %+v %+v", other, j.Face.Other.Face, j.Face.Device)
+			fmt.Fprintf(h, " %x %+v %+v", other, j.Face.Other.Face, j.Face.attack())
 		}
 	case j.Pass != nil:
 		o := j.Pass.Options
@@ -240,7 +245,7 @@ func (s *Store) withOther(img image.Image, j *FaceJob) (Clip, error) {
 		c, err := s.studio.Pair(a, b, j.Options)
 		return Clip{Intro: c.Enter, Loop: c.Look}, err
 	}
-	frames, err := s.studio.Attack(a, b, scene.AttackOptions{Seed: j.Options.Seed, Device: j.Device, Look: j.Options.Look})
+	frames, err := s.studio.Attack(a, b, j.attack())
 	return Clip{Loop: frames}, err
 }
 

@@ -46,6 +46,12 @@ type Traveller struct {
 	FaceUsable int64 `json:"-"` // the first usable frame went out, CLOCK_MONOTONIC ns
 }
 
+// notLive reports whether he was taken for a picture, or nobody could say.
+func (t *Traveller) notLive() bool {
+	return t.Expected.Outcome == reason.Admitted &&
+		(slices.Contains(t.Reasons, reason.LivenessAttack) || slices.Contains(t.Reasons, reason.LivenessUndecided))
+}
+
 // Spread is the distribution of a time in milliseconds. With fewer than 300
 // values only the median and the maximum mean something.
 type Spread struct {
@@ -71,18 +77,21 @@ func SpreadOf(v []float64) Spread {
 
 // Summary sums a run up.
 type Summary struct {
-	Travellers int    `json:"travellers"`
-	AsExpected int    `json:"as_expected"`
-	Admitted   int    `json:"admitted"`
-	Referred   int    `json:"referred"`
-	Refused    int    `json:"refused"`
-	Abandoned  int    `json:"abandoned"`
-	Other      int    `json:"other"`
-	MachineMS  Spread `json:"machine_ms"`
-	TotalMS    Spread `json:"total_ms"`
-	GrantMS    Spread `json:"grant_ms"`
-	ReadyMS    Spread `json:"ready_ms"`
-	FaceMS     Spread `json:"face_ms"`
+	Travellers int `json:"travellers"`
+	AsExpected int `json:"as_expected"`
+	Admitted   int `json:"admitted"`
+	Referred   int `json:"referred"`
+	Refused    int `json:"refused"`
+	Abandoned  int `json:"abandoned"`
+	Other      int `json:"other"`
+	// NotLive counts who should have been admitted and was referred for
+	// liveness: nobody holds up a picture there.
+	NotLive   int    `json:"referred_for_liveness"`
+	MachineMS Spread `json:"machine_ms"`
+	TotalMS   Spread `json:"total_ms"`
+	GrantMS   Spread `json:"grant_ms"`
+	ReadyMS   Spread `json:"ready_ms"`
+	FaceMS    Spread `json:"face_ms"`
 }
 
 // Records says how the gate's journal and headquarters' store compare.
@@ -137,6 +146,9 @@ func (r *Report) Finish() {
 	for _, t := range r.Travellers {
 		if t.AsExpected {
 			s.AsExpected++
+		}
+		if t.notLive() {
+			s.NotLive++
 		}
 		if t.FaceMS > 0 {
 			face = append(face, t.FaceMS)

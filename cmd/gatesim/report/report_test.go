@@ -106,6 +106,23 @@ func TestFinish(t *testing.T) {
 	}
 }
 
+// TestReferredForLiveness: an attack that is referred is none of them.
+func TestReferredForLiveness(t *testing.T) {
+	r := report(3)
+	for i, why := range []reason.Reason{reason.LivenessAttack, reason.LivenessUndecided} {
+		r.Travellers[i].Outcome, r.Travellers[i].Reasons = reason.Referred.String(), []reason.Reason{why}
+	}
+	attack := r.Travellers[0]
+	attack.Expected.Outcome = reason.Referred
+	r.Travellers = append(r.Travellers, attack)
+	r.Finish()
+	var b bytes.Buffer
+	Table(&b, r)
+	if r.Summary.NotLive != 2 || !strings.Contains(b.String(), "2 of 3") {
+		t.Errorf("%d referred for liveness, want 2: %s", r.Summary.NotLive, b.String())
+	}
+}
+
 func TestReportKeepsTheContract(t *testing.T) {
 	r := report(1)
 	r.Finish()

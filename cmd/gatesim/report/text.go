@@ -71,6 +71,9 @@ func Table(w io.Writer, r *Report) {
 	s := r.Summary
 	fmt.Fprintf(w, "\n%d travellers, %d as expected: %d admitted, %d referred, %d refused, %d abandoned, %d other\n",
 		s.Travellers, s.AsExpected, s.Admitted, s.Referred, s.Refused, s.Abandoned, s.Other)
+	if s.NotLive > 0 {
+		fmt.Fprintf(w, "referred for liveness though they should pass: %d of %d\n", s.NotLive, s.Admitted+s.NotLive)
+	}
 	fmt.Fprintf(w, "%-40s %8s %8s %8s %8s\n", "ms, admitted travellers", "p50", "p95", "p99", "max")
 	for _, row := range []struct {
 		name string

@@ -12,6 +12,8 @@ type AttackOptions struct {
 	Seed   uint64
 	Device Device
 	Look   int // different frames
+	// Hidden keeps the attacker's own face behind what he holds.
+	Hidden bool
 }
 
 // Sitter is a face in a photograph.
@@ -43,7 +45,7 @@ func (s *Studio) Attack(victim, attacker Sitter, o AttackOptions) ([]Frame, erro
 	shown := newShown(victim, o.Device, r)
 	st := newStance(r, o.Device, shown)
 	behind := cutHead(attacker.Photo, attacker.Face)
-	bp := behindPose(r, behind, st, o.Device)
+	bp := behindPose(r, behind, st, o)
 	var out []Frame
 	for i := range o.Look {
 		t := float64(i) / FPS
@@ -96,12 +98,13 @@ func (s *Studio) Pair(a, b Sitter, o FaceOptions) (FaceClip, error) {
 
 // behindPose is where the attacker himself stands: for the most part hidden by
 // what he holds, in one stream of five with his face beside it.
-func behindPose(r *rand.Rand, hd *head, st stance, d Device) pose {
+func behindPose(r *rand.Rand, hd *head, st stance, o AttackOptions) pose {
+	d := o.Device
 	p := pose{
 		x: st.x + 40*(r.Float64()-0.5), y: st.y - 30 + 60*(r.Float64()-0.5), scale: 0.9 + 0.15*r.Float64(), squeeze: 0.96,
 		gain: hd.exposure(), fill: hd.fillLight(),
 	}
-	if r.IntN(5) == 0 {
+	if r.IntN(5) == 0 && !o.Hidden {
 		side := float64(2*r.IntN(2) - 1)
 		p.x = st.x + side*(d.W/2*st.scale+90+60*r.Float64())
 	} else if top := st.y - d.H/2*st.scale; p.y-120 < top {
