@@ -10,8 +10,11 @@ func NewFurnishedStudio() *Studio {
 		image.Rectangle
 		luma float64
 	}{
-		{image.Rect(452, 60, 466, Height), 74}, {image.Rect(858, 60, 872, Height), 74}, {image.Rect(452, 60, 872, 74), 74},
-		{image.Rect(905, 130, 1105, 270), 205}, {image.Rect(915, 140, 1095, 260), 96},
+		{image.Rect(452, 60, 466, Height), 74},
+		{image.Rect(858, 60, 872, Height), 74},
+		{image.Rect(452, 60, 872, 74), 74},
+		{image.Rect(905, 130, 1105, 270), 205},
+		{image.Rect(915, 140, 1095, 260), 96},
 	} {
 		for y := b.Min.Y; y < b.Max.Y; y++ {
 			for x := b.Min.X; x < b.Max.X; x++ {
