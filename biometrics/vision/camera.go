@@ -4,14 +4,12 @@ package vision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"gocv.io/x/gocv"
-	"golang.org/x/sys/unix"
 )
 
 // The capture's rhythm.
@@ -23,9 +21,22 @@ const (
 	defaultFPS   = 25
 )
 
+// capture is a source that is open.
+type capture interface {
+	// skip takes frames off the source without unpacking one, and tells how many and the time of the last. It is not ok where only a
+	// read can tell why none came.
+	skip(ctx context.Context) (at int64, n int, ok bool)
+	// read unpacks the next frame, which is the last of n that came.
+	read(ctx context.Context) (f *Frame, n int, err error)
+	close()
+}
+
 // Camera reads a source without pause and keeps its newest frame.
 type Camera struct {
 	o CameraOptions
+	// now is the time of frames; dial opens connections, nil is the system's own. A test sets them before Serve.
+	now  func() int64
+	dial dialer
 
 	mu     sync.Mutex
 	frame  *Frame
@@ -52,10 +63,11 @@ func NewCamera(o CameraOptions) (*Camera, error) {
 			}
 		}
 	}
-	return &Camera{o: o, fresh: make(chan struct{}, 1), health: Health{Err: "not opened yet"}}, nil
+	return &Camera{o: o, now: monotonic, fresh: make(chan struct{}, 1), health: Health{Err: "not opened yet"}}, nil
 }
 
-// Serve reads until ctx ends, opening anew whatever fails. It returns only between two reads: a read cannot be interrupted.
+// Serve reads until ctx ends, opening anew whatever fails. It returns only between two calls into the library: they cannot be
+// interrupted.
 func (c *Camera) Serve(ctx context.Context) error {
 	defer c.drain()
 	backoff := firstBackoff
@@ -67,9 +79,7 @@ func (c *Camera) Serve(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		c.mu.Lock()
-		c.health.Err = err.Error()
-		c.mu.Unlock()
+		c.complain(err)
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():
@@ -85,40 +95,40 @@ func (c *Camera) session(ctx context.Context) (frames int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	vc, err := c.open(src)
+	in, err := c.open(ctx, src)
 	if err != nil {
+		if ctx.Err() != nil {
+			return 0, nil
+		}
 		return 0, err
 	}
-	defer vc.Close()
-	var pace <-chan time.Time
-	if src.paced() {
-		fps := c.o.FPS
-		if fps <= 0 {
-			fps = defaultFPS
-		}
-		t := time.NewTicker(time.Second / time.Duration(fps))
-		defer t.Stop()
-		pace = t.C
-	}
+	defer in.close()
+	pace, stop := c.pace(src)
+	defer stop()
 	var decoded time.Time
 	for ctx.Err() == nil {
-		if pace != nil {
-			select {
-			case <-pace:
-			case <-ctx.Done():
-				return frames, nil
+		select {
+		case <-pace:
+		case <-ctx.Done():
+			return frames, nil
+		}
+		if !c.wanted() && time.Since(decoded) < idleDecode {
+			if at, n, ok := in.skip(ctx); ok {
+				frames++
+				c.tick(at, n, nil)
+				continue
 			}
 		}
-		if !c.wanted() && time.Since(decoded) < idleDecode && c.skip(vc) {
-			frames++
-			continue
+		f, n, err := in.read(ctx)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || (src.paced() && frames > 0):
+			return frames, nil
+		default:
+			return frames, fmt.Errorf("%w: after %d frames: %w", ErrCamera, frames, err)
 		}
-		if !c.read(vc, src) {
-			if src.paced() && frames > 0 {
-				return frames, nil
-			}
-			return frames, fmt.Errorf("%w: no frame after %d", ErrCamera, frames)
-		}
+		f.sum()
+		c.tick(f.at, n, f)
 		decoded = time.Now()
 		frames++
 		if c.frozen() {
@@ -129,116 +139,48 @@ func (c *Camera) session(ctx context.Context) (frames int, err error) {
 	return frames, nil
 }
 
-func (c *Camera) open(src source) (*gocv.VideoCapture, error) {
-	defer c.inside("open")()
-	var vc *gocv.VideoCapture
-	var err error
-	switch src.kind {
-	case sourceDevice:
-		vc, err = gocv.VideoCaptureDeviceWithAPI(src.device, gocv.VideoCaptureV4L2)
-	case sourceURL, sourceFile:
-		vc, err = gocv.VideoCaptureFileWithAPI(src.path, gocv.VideoCaptureFFmpeg)
-	case sourceImages:
-		vc, err = gocv.VideoCaptureFileWithAPI(src.path, gocv.VideoCaptureImages)
-	default:
-		return nil, fmt.Errorf("%w: no such kind of source", ErrCamera)
+// open opens a source by whoever reads its kind.
+func (c *Camera) open(ctx context.Context, src source) (capture, error) {
+	if src.kind == sourceMJPEG {
+		return openNetwork(ctx, c, src)
 	}
-	if err == nil && !vc.IsOpened() {
-		err = errors.New("not opened")
-	}
-	if err != nil {
-		// The handle is there on an error too.
-		if vc != nil {
-			_ = vc.Close()
-		}
-		return nil, fmt.Errorf("%w: cannot be opened", ErrCamera)
-	}
-	if src.kind == sourceDevice {
-		vc.Set(gocv.VideoCaptureFOURCC, vc.ToCodec("MJPG"))
-		vc.Set(gocv.VideoCaptureFrameWidth, float64(c.o.Width))
-		vc.Set(gocv.VideoCaptureFrameHeight, float64(c.o.Height))
-		vc.Set(gocv.VideoCaptureFPS, float64(c.o.FPS))
-		vc.Set(gocv.VideoCaptureBufferSize, 1)
-	}
-	return vc, nil
+	return openLibrary(c, src)
 }
 
-// skip takes a frame off the source without unpacking it. It reports false when the source did not move on, and only a read can
-// tell why.
-func (c *Camera) skip(vc *gocv.VideoCapture) bool {
-	before := progress(vc)
-	done := c.inside("grab")
-	vc.Grab(1)
-	done()
-	if progress(vc) == before {
-		return false
+// pace is ready whenever the source may be read: always, but for files.
+func (c *Camera) pace(src source) (ready <-chan time.Time, stop func()) {
+	if !src.paced() {
+		always := make(chan time.Time)
+		close(always)
+		return always, func() {}
 	}
-	c.tick(monotonic(), nil)
-	return true
+	fps := c.o.FPS
+	if fps <= 0 {
+		fps = defaultFPS
+	}
+	t := time.NewTicker(time.Second / time.Duration(fps))
+	return t.C, t.Stop
 }
 
-// progress changes with every frame taken, by one property or the other.
-func progress(vc *gocv.VideoCapture) [2]float64 {
-	return [2]float64{vc.Get(gocv.VideoCapturePosFrames), vc.Get(gocv.VideoCapturePosMsec)}
-}
-
-// read unpacks the next frame into the slot.
-func (c *Camera) read(vc *gocv.VideoCapture, src source) bool {
-	m := c.takeSpare()
-	done := c.inside("read")
-	ok := vc.Read(&m)
-	done()
-	at := monotonic()
-	if src.kind == sourceDevice {
-		// The driver's own time of the frame, where its clock is this one.
-		if t := int64(vc.Get(gocv.VideoCapturePosMsec) * 1e6); t < at && at-t < int64(time.Second) {
-			at = t
-		}
-	}
-	if ok {
-		colour(&m)
-	}
-	f := &Frame{mat: m, at: at, put: c.putSpare}
-	if !ok || f.check() != nil {
-		f.Close()
-		return false
-	}
-	f.sum()
-	c.tick(at, f)
-	return true
+// complain says why no frame comes.
+func (c *Camera) complain(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.health.Err = err.Error()
 }
 
 // frozen tells that the source gives one picture for so long that it counts as dead.
 func (c *Camera) frozen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stuck && monotonic()-c.newest > int64(DeadAfter)
+	return c.stuck && c.now()-c.newest > int64(DeadAfter)
 }
 
-// colour makes BGR of the grey or transparent pictures that some sources give.
-func colour(m *gocv.Mat) {
-	var code gocv.ColorConversionCode
-	switch {
-	case m.Empty():
-		return
-	case m.Type() == gocv.MatTypeCV8UC1:
-		code = gocv.ColorGrayToBGR
-	case m.Type() == gocv.MatTypeCV8UC4:
-		code = gocv.ColorBGRAToBGR
-	default:
-		return
-	}
-	out := gocv.NewMat()
-	gocv.CvtColor(*m, &out, code)
-	_ = m.Close()
-	*m = out
-}
-
-// tick counts a frame and, when it was unpacked, makes it the newest. A frame that is its predecessor again is none: a frozen camera
-// delivers nothing.
-func (c *Camera) tick(at int64, f *Frame) {
+// tick counts n frames and, when the last was unpacked, makes it the newest. A frame that is its predecessor again is none: a frozen
+// camera delivers nothing.
+func (c *Camera) tick(at int64, n int, f *Frame) {
 	c.mu.Lock()
-	c.count++
+	c.count += n
 	if f != nil {
 		c.number++
 		f.number = c.number
@@ -291,7 +233,7 @@ func (c *Camera) Next(ctx context.Context) (*Frame, error) {
 		f := c.frame
 		c.frame = nil
 		c.mu.Unlock()
-		if f != nil && monotonic()-f.at <= int64(StaleAfter) {
+		if f != nil && c.now()-f.at <= int64(StaleAfter) {
 			return f, nil
 		}
 		f.Close()
@@ -310,7 +252,7 @@ func (c *Camera) Health() Health {
 	h := c.health
 	h.Age = -1
 	if c.newest != 0 {
-		h.Age = time.Duration(monotonic() - c.newest)
+		h.Age = time.Duration(c.now() - c.newest)
 	}
 	if !c.call.IsZero() {
 		h.Busy = time.Since(c.call)
@@ -381,12 +323,4 @@ func (c *Camera) drain() {
 		_ = m.Close()
 	}
 	c.spare = nil
-}
-
-func monotonic() int64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		return 0
-	}
-	return t.Nano()
 }

@@ -11,12 +11,10 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,11 +37,14 @@ func writeJPEG(tb testing.TB, path string, bright uint8) {
 	}
 }
 
-func start(t *testing.T, o CameraOptions) *Camera {
+func start(t *testing.T, o CameraOptions, set ...func(*Camera)) *Camera {
 	t.Helper()
 	c, err := NewCamera(o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range set {
+		f(c)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -167,109 +168,6 @@ func until(t *testing.T, c *Camera, fits func(Health) bool) (frames int) {
 		}
 	}
 	return frames
-}
-
-func TestFrozenCamera(t *testing.T) {
-	t.Parallel()
-	var broken, frozen atomic.Bool
-	var served atomic.Int64
-	pics := pictures(t, 320, 180, 90, 100, 110, 120)
-	s := mjpeg(t, &broken, &served, func(n int) []byte {
-		if frozen.Load() {
-			return pics[0]
-		}
-		return pics[n%len(pics)]
-	})
-	c := start(t, CameraOptions{Source: s.URL + "/face"})
-	c.Demand(true)
-	for range 5 {
-		next(t, c).Close()
-	}
-	frozen.Store(true)
-	// The frames on their way when it froze are new, the first frozen one is; no other is ever handed out.
-	if n := until(t, c, func(h Health) bool { return !h.OK }); n > 12 {
-		t.Errorf("%d frames of a frozen camera", n)
-	}
-	until(t, c, func(h Health) bool { return strings.Contains(h.Err, "frozen") })
-	if n := until(t, c, func(h Health) bool { return !h.OK && h.Age > DeadAfter+time.Second }); n != 0 {
-		t.Errorf("%d frames of a camera that was frozen and opened anew", n)
-	}
-	frozen.Store(false)
-	until(t, c, func(h Health) bool { return h.OK && h.Err == "" })
-	next(t, c).Close()
-}
-
-func TestBlackCameraSaysSo(t *testing.T) {
-	t.Parallel()
-	var broken atomic.Bool
-	var served atomic.Int64
-	s := mjpeg(t, &broken, &served, inTurn(pictures(t, 320, 180, 0, 3, 1)))
-	c := start(t, CameraOptions{Source: s.URL + "/face"})
-	c.Demand(true)
-	next(t, c).Close()
-	if h := c.Health(); !h.OK || !h.Dark || !strings.Contains(h.Err, "black") {
-		t.Errorf("health %+v", h)
-	}
-}
-
-func TestCameraChangesItsSize(t *testing.T) {
-	t.Parallel()
-	var broken atomic.Bool
-	var served atomic.Int64
-	large, small, odd := pictures(t, 640, 480, 90, 100), pictures(t, 320, 240, 90, 100), pictures(t, 331, 187, 90, 100)
-	s := mjpeg(t, &broken, &served, func(n int) []byte {
-		return [][][]byte{large, small, odd}[n/10%3][n%2]
-	})
-	c := start(t, CameraOptions{Source: s.URL + "/face"})
-	c.Demand(true)
-	for range 60 {
-		f := next(t, c)
-		w, h := f.Size()
-		pix, err := f.Luma()
-		if err != nil || len(pix) != w*h {
-			t.Fatalf("%d pixels of %dx%d, %v", len(pix), w, h, err)
-		}
-		f.Close()
-	}
-}
-
-// A camera that takes the connection and says nothing is given up after the library's own time-out, which is ours.
-func TestSilentCamera(t *testing.T) {
-	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	c := start(t, CameraOptions{Source: "http://" + ln.Addr().String() + "/face"})
-	until(t, c, func(h Health) bool { return strings.Contains(h.Err, "cannot be opened") })
-}
-
-func TestNetworkCameraComesBack(t *testing.T) {
-	var broken atomic.Bool
-	var served atomic.Int64
-	s := mjpeg(t, &broken, &served, inTurn(pictures(t, 320, 180, 100, 110, 120)))
-	c := start(t, CameraOptions{Source: s.URL + "/face", Width: 320, Height: 180, FPS: 25})
-	c.Demand(true)
-	for range 5 {
-		next(t, c).Close()
-	}
-	broken.Store(true)
-	// The stream ends; the camera opens it anew and finds nothing until it is mended.
-	for c.Health().Err == "" && c.Health().OK {
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-		if f, err := c.Next(ctx); err == nil {
-			f.Close()
-		}
-		cancel()
-	}
-	broken.Store(false)
-	before := served.Load()
-	f := next(t, c)
-	f.Close()
-	if served.Load() <= before {
-		t.Error("a frame from before the break")
-	}
 }
 
 func TestIdleCameraStillCounts(t *testing.T) {

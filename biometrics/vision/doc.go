@@ -9,6 +9,8 @@
 //   - A Pipeline is for one goroutine: a network shared by two gives wrong results without an error. Every Mat is closed.
 //   - A Camera hands out the newest frame only, with the CLOCK_MONOTONIC time at which it was taken; a frame older than 500 ms is none,
 //     and neither is one that is its predecessor again: a frozen camera is a dead one.
+//   - An http or https camera is read here, not by OpenCV: within time and memory limits, through no proxy, from its own host only. Its
+//     newest picture is decoded, timed at its last byte; one that is not whole, or not of the one size, is never handed out.
 //   - The order of colours is fixed here, once: frames are BGR; the detector is fed RGB, the liveness network BGR.
 //   - Nothing here knows a certain recogniser: size, scaling, colours, alignment and output of its network come with the model.
 package vision

@@ -132,7 +132,7 @@ func TestResolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for in, want := range map[string]source{
-		"http://127.0.0.1:8081/face": {kind: sourceURL, path: "http://127.0.0.1:8081/face"},
+		"http://127.0.0.1:8081/face": {kind: sourceMJPEG, path: "http://127.0.0.1:8081/face"},
 		"rtsp://camera/stream":       {kind: sourceURL, path: "rtsp://camera/stream"},
 		dir:                          {kind: sourceImages, path: filepath.Join(dir, "img_%04d.jpg")},
 		dir + "/p_%03d.png":          {kind: sourceImages, path: dir + "/p_%03d.png"},
@@ -158,7 +158,7 @@ func FuzzResolve(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		src, err := resolve(s)
-		if err == nil && src.kind == sourceURL && !strings.HasPrefix(s, "http") && !strings.HasPrefix(s, "rtsp") {
+		if err == nil && (src.kind == sourceURL || src.kind == sourceMJPEG) && !strings.HasPrefix(s, "http") && !strings.HasPrefix(s, "rtsp") {
 			t.Fatalf("%q became a URL", s)
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Limits of a camera.
@@ -19,7 +21,16 @@ const (
 	DeadAfter = 3 * time.Second
 )
 
-// captureEnv bounds every wait inside the capture libraries: an accepted but silent connection would otherwise hold a read for 30 s.
+// monotonic is the time of frames, CLOCK_MONOTONIC nanoseconds.
+func monotonic() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return t.Nano()
+}
+
+// captureEnv bounds every wait inside the capture libraries: a silent RTSP camera would otherwise hold a read for 30 s.
 // It must be set before the first camera of a process is opened.
 var captureEnv = [][2]string{
 	{"OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|timeout;2000000"},
@@ -28,9 +39,10 @@ var captureEnv = [][2]string{
 
 // CameraOptions describe a camera.
 type CameraOptions struct {
-	// Source is a V4L2 path, an http, https or rtsp URL, a video file, a folder of img_0001.jpg and so on, or such a pattern.
+	// Source is a V4L2 path, an http or https URL of an MJPEG stream, an rtsp URL, a video file, a folder of img_0001.jpg and so on, or such a pattern.
 	Source string
-	// Width, Height and FPS are asked of a device, which may give others; FPS also paces files. 0 asks nothing (files: 25).
+	// Width, Height and FPS are asked of a device, which may give others; FPS also paces files. 0 asks nothing (files: 25). An http
+	// or https camera cannot be asked: one whose pictures are of another width or height is refused.
 	Width, Height, FPS int
 	// Enter is told of each call into the capture library before it is made: open, grab or read, and the number of the frame it is to
 	// give. Nil tells nobody.
@@ -59,6 +71,7 @@ type sourceKind int
 const (
 	sourceDevice sourceKind = iota + 1
 	sourceURL
+	sourceMJPEG
 	sourceImages
 	sourceFile
 )
@@ -85,7 +98,10 @@ func resolve(s string) (source, error) {
 		if err != nil || u.Host == "" || (scheme != "http" && scheme != "https" && scheme != "rtsp") {
 			return source{}, fmt.Errorf("%w: a URL must be http, https or rtsp with a host", ErrCamera)
 		}
-		return source{kind: sourceURL, path: s}, nil
+		if scheme == "rtsp" {
+			return source{kind: sourceURL, path: s}, nil
+		}
+		return source{kind: sourceMJPEG, path: s}, nil
 	}
 	if strings.HasPrefix(s, "/dev/") {
 		return resolveDevice(s)
