@@ -5,6 +5,7 @@ package vision
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -106,7 +107,7 @@ func TestCameraStopsAtOnce(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		cancel()
-		if err := <-done; err != context.Canceled || time.Since(began) != 0 {
+		if err := <-done; !errors.Is(err, context.Canceled) || time.Since(began) != 0 {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})

@@ -106,7 +106,7 @@ func (p *parts) delimiter() error {
 			}
 			return nil
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
 		fresh = err == nil
@@ -142,7 +142,7 @@ func (p *parts) header() (length int, err error) {
 	length = -1
 	for n := 0; n <= maxHeader; {
 		s, err := p.b.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return 0, fmt.Errorf("the stream ends inside a header: %w", err)
 		}
 		n += len(s)
@@ -177,7 +177,7 @@ func (p *parts) open(buf []byte) (part []byte, at int64, err error) {
 			p.divided, p.over = true, p.ends(s)
 			return bytes.TrimSuffix(bytes.TrimSuffix(buf, []byte("\n")), []byte("\r")), at, nil
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return buf[:n], 0, fmt.Errorf("the stream ends inside a frame: %w", err)
 		}
 		buf, fresh, at = append(buf, s...), err == nil, p.stamp.at

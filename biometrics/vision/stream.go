@@ -126,7 +126,7 @@ func (s *stream) why(err error) error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) && errors.Unwrap(err) == nil {
 		return errors.New("the camera ended the stream")
 	}
 	var bad *tls.CertificateVerificationError

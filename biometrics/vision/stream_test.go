@@ -3,6 +3,7 @@ package vision
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -223,7 +224,7 @@ func TestStreamEndsAtOnce(t *testing.T) {
 					_, err = s.next(ctx)
 					s.close()
 				}
-				if err != context.Canceled {
+				if !errors.Is(err, context.Canceled) {
 					t.Error(err)
 				}
 			}()
