@@ -57,7 +57,7 @@ func calibration(t *testing.T, scores []float64, args ...string) (out, said stri
 // manifestIn names the manifest in a gate's file.
 func manifestIn(text, path string) string {
 	var out []string
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if strings.Contains(line, "manifest:") {
 			line = line[:strings.Index(line, "manifest:")] + "manifest: " + path
 		}
