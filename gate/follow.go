@@ -1,6 +1,10 @@
 package gate
 
-import "bordergate/gate/reason"
+import (
+	"slices"
+
+	"bordergate/gate/reason"
+)
 
 // One grant is for one person: the one whose face matched. The face is followed
 // from the first frame to the start of the passage. Until the decision another
@@ -36,8 +40,11 @@ func (m *machine) keep(f Face, at int64) {
 		return
 	}
 	if len(t.faces) == maxFaces {
-		t.faces[0].forget()
-		t.faces = append(t.faces[:0], t.faces[1:]...)
+		// The worker looks for liveness in a session's first frames only: those
+		// stay, or who takes long would become undecided again.
+		i := max(slices.IndexFunc(t.faces, func(f Face) bool { return !f.LiveDone }), 0)
+		t.faces[i].forget()
+		t.faces = slices.Delete(t.faces, i, i+1)
 	}
 	t.faces = append(t.faces, f)
 }

@@ -58,3 +58,25 @@ func TestLivenessThatStaysOpenRefers(t *testing.T) {
 		r.wantEnd(t, reason.Referred, reason.LivenessUndecided)
 	}
 }
+
+// TestLivenessOutlastsALongWait: the frames that were looked at for liveness
+// are still there after more frames than are kept.
+func TestLivenessOutlastsALongWait(t *testing.T) {
+	r := newRig(t)
+	r.match.Similarity = Undecided
+	r.open(t)
+	r.give(Presence(0, On))
+	for i := range maxFaces + 9 {
+		f := Face{FrameAt: int64(i + 1), Count: 1, Usable: true, Box: [4]float32{1}, Embedding: []float32{1}, LiveDone: i < 5}
+		r.give(FaceSeen(r.now, r.m.session, f))
+	}
+	live := 0
+	for _, f := range r.m.tx.faces {
+		if f.LiveDone {
+			live++
+		}
+	}
+	if live != 5 || len(r.m.tx.faces) != maxFaces {
+		t.Errorf("%d of %d frames have liveness, want 5 of %d", live, len(r.m.tx.faces), maxFaces)
+	}
+}

@@ -29,7 +29,7 @@ const (
 )
 
 // maxFaces bounds what a transaction keeps of the face camera; the newest are
-// kept.
+// kept, and those that were looked at for liveness.
 const maxFaces = 48
 
 // maxSymbols bounds how many different codes of one traveller are remembered.
