@@ -20,13 +20,13 @@ import (
 
 // shows is a camera in the test's own time, 25 pictures a second, the one that show names for each turn; nil ends the stream.
 func shows(t *testing.T, show func(n int) []byte) dialer {
-	n := 0
+	// A connection that was left may still be at its last turn when the next one begins.
+	var turns atomic.Int64
 	return raw(t, func(_ *http.Request, w io.Writer) {
 		_, err := io.WriteString(w, okStream)
-		for ; err == nil; n++ {
-			pic := show(n)
+		for err == nil {
+			pic := show(int(turns.Add(1) - 1))
 			if pic == nil {
-				n++
 				_, _ = io.WriteString(w, "--frame--\r\n")
 				_ = w.(io.Closer).Close()
 				return
