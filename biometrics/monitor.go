@@ -80,7 +80,7 @@ func (h *Histogram) merge(o *Histogram, most uint64) {
 }
 
 // Wilson gives the 95 % limits of a share of k in n; 0 to 1 without any.
-func Wilson(k, n uint64) (low, high float64) {
+func Wilson[N int | uint64](k, n N) (low, high float64) {
 	if n == 0 {
 		return 0, 1
 	}

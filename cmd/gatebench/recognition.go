@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	bio "bordergate/biometrics"
 )
 
 // fmrGoal is the false match rate that false rejects are compared at.
@@ -237,14 +239,8 @@ func (s *pairSet) rate(k *recogniser) rate {
 
 // wilson gives the 95 % limits of a share, in per cent.
 func wilson(k, n int) (low, high float64) {
-	if n == 0 {
-		return 0, 100
-	}
-	const z = 1.959964
-	p, m := float64(k)/float64(n), float64(n)
-	middle := p + z*z/(2*m)
-	half := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	return 100 * max(0, (middle-half)/(1+z*z/m)), 100 * min(1, (middle+half)/(1+z*z/m))
+	low, high = bio.Wilson(k, n)
+	return 100 * low, 100 * high
 }
 
 // recognitionRows prints the table and gives the rows; reader 0 is ours.

@@ -223,7 +223,8 @@ func TestWilson(t *testing.T) {
 		k, n      int
 		low, high float64
 	}{{0, 0, 0, 1}, {0, 100, 0, 0.0370}, {5, 100, 0.0215, 0.1118}, {100, 100, 0.9630, 1}} {
-		low, high := wilson(c.k, c.n)
+		r := NewRate(c.k, c.n)
+		low, high := r.Low, r.High
 		if math.Abs(low-c.low) > 1e-4 || math.Abs(high-c.high) > 1e-4 {
 			t.Errorf("%d of %d: %.4f to %.4f, want %.4f to %.4f", c.k, c.n, low, high, c.low, c.high)
 		}

@@ -1,8 +1,9 @@
 package evaluate
 
 import (
-	"math"
 	"slices"
+
+	"bordergate/biometrics"
 )
 
 // Rate is a count with its share and the share's 95 % limits.
@@ -20,20 +21,8 @@ func NewRate(k, n int) Rate {
 	if n > 0 {
 		r.Rate = float64(k) / float64(n)
 	}
-	r.Low, r.High = wilson(k, n)
+	r.Low, r.High = biometrics.Wilson(k, n)
 	return r
-}
-
-// wilson returns the 95 % limits of a rate of k in n.
-func wilson(k, n int) (low, high float64) {
-	if n == 0 {
-		return 0, 1
-	}
-	const z = 1.959964
-	p, m := float64(k)/float64(n), float64(n)
-	mid := (p + z*z/(2*m)) / (1 + z*z/m)
-	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	return max(0, mid-half), min(1, mid+half)
 }
 
 // histogram counts impostor scores, so that tens of millions of them need no memory. A threshold is an upper edge of a step.
