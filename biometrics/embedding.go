@@ -1,6 +1,8 @@
 package biometrics
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -17,6 +19,20 @@ var ErrEmbedding = errors.New("biometrics: embedding is not usable")
 
 // Embedding is a recogniser's raw output, not normalised. With some recognisers its L2 norm is a quality score.
 type Embedding []float32
+
+// DecodeEmbedding reads what gatevision prints of an embedding: base64 of little-endian 32 bit floats. Of nothing it makes an empty
+// one, which no Check accepts.
+func DecodeEmbedding(text string) (Embedding, error) {
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(b)%4 != 0 || len(b) > 4*MaxValues {
+		return nil, fmt.Errorf("%w: %d bytes", ErrEmbedding, len(b))
+	}
+	e := make(Embedding, len(b)/4)
+	for i := range e {
+		e[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return e, nil
+}
 
 // Check tells whether the embedding can be compared.
 func (e Embedding) Check() error {

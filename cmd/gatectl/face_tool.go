@@ -4,13 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -199,15 +196,11 @@ func takeLine(b []byte, take func(visionPicture) error) error {
 		return fmt.Errorf("read gatevision: %w", err)
 	}
 	for i := range p.Faces {
-		raw, err := base64.StdEncoding.DecodeString(p.Faces[i].Embedding)
-		if err != nil || len(raw)%4 != 0 || len(raw) > 4*biometrics.MaxValues {
-			return fmt.Errorf("read gatevision: embedding of %d bytes", len(raw))
+		raw, err := biometrics.DecodeEmbedding(p.Faces[i].Embedding)
+		if err != nil {
+			return fmt.Errorf("read gatevision: %w", err)
 		}
-		v := make(biometrics.Embedding, len(raw)/4)
-		for k := range v {
-			v[k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
-		}
-		p.Faces[i].raw = v
+		p.Faces[i].raw = raw
 	}
 	return take(p)
 }

@@ -4,12 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -99,13 +96,9 @@ func parse(line []byte) (string, finding, error) {
 		return p.File, finding{}, nil
 	}
 	f := p.Faces[p.Main]
-	b, err := base64.StdEncoding.DecodeString(f.Embedding)
-	if err != nil || len(b) == 0 || len(b)%4 != 0 {
+	x, err := biometrics.DecodeEmbedding(f.Embedding)
+	if err != nil || len(x) == 0 {
 		return p.File, finding{}, nil //nolint:nilerr // a face without an embedding is refused by its quality
-	}
-	x := make(biometrics.Embedding, len(b)/4)
-	for i := range x {
-		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
 	q := f.Quality
 	q.Faces, q.Second = p.Found, p.Second

@@ -4,13 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,12 +126,6 @@ func (a line) seen() seen {
 		Size: f.Box.H / a.Height, X: (f.Box.X + f.Box.W/2) / a.Width, Y: (f.Box.Y + f.Box.H/2) / a.Height,
 	}}
 	s.quality.Faces, s.quality.Second = a.Found, a.Second
-	b, err := base64.StdEncoding.DecodeString(f.Base64)
-	if err != nil {
-		return s
-	}
-	for ; len(b) >= 4; b = b[4:] {
-		s.raw = append(s.raw, math.Float32frombits(binary.LittleEndian.Uint32(b)))
-	}
+	s.raw, _ = biometrics.DecodeEmbedding(f.Base64) // without one no rule accepts the frame
 	return s
 }
