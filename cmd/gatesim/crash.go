@@ -57,9 +57,7 @@ func (r *crashReport) finish() {
 			r.Unserved++
 		}
 	}
-	c := r.Records
-	r.OK = len(r.Kills) == r.Times && r.Times > 0 && r.Pending == 0 && r.Unserved == 0 && r.Open == 0 && len(r.Faults) == 0 &&
-		c.Journal > 0 && c.Missing+c.Doubled+c.Unknown+c.NotDurable == 0
+	r.OK = len(r.Kills) == r.Times && r.Times > 0 && r.Pending == 0 && r.Unserved == 0 && r.Open == 0 && len(r.Faults) == 0 && r.Records.Whole()
 }
 
 // crashCommand is "gatesim crash".
@@ -139,20 +137,11 @@ func (x *production) crashes(ctx context.Context, r *crashReport, errOut io.Writ
 		r.Kills = append(r.Kills, k)
 		fmt.Fprintf(errOut, "crash %d: %s after %.0f ms, ready again after %.0f ms, he: %s, next: %s\n", k.N, k.Target, k.AfterMS, k.RestartMS, k.Outcome, k.Next)
 	}
-	if err := x.station.WaitDelivered(ctx); err != nil {
-		return err
-	}
-	own, err := x.station.Journal(ctx)
+	e, err := x.settle(ctx)
 	if err != nil {
 		return err
 	}
-	there, err := x.station.HQRecords(ctx)
-	if err != nil {
-		return err
-	}
-	grants := x.hw.board.Grants()
-	r.Records, r.Grants, r.Open = compare(own, there), len(grants), unfinished(own)
-	r.Records.NotDurable = unrecorded(grants, own)
+	r.Records, r.Grants, r.Open = e.records, e.grants, unfinished(e.own)
 	return nil
 }
 

@@ -17,22 +17,41 @@ import (
 // reconcile compares what the gate wrote, what headquarters holds, what the
 // board did and what was seen of each traveller.
 func (x *production) reconcile(ctx context.Context, r *report.Report) error {
-	if err := x.station.WaitDelivered(ctx); err != nil {
-		return err
-	}
-	own, err := x.station.Journal(ctx)
+	e, err := x.settle(ctx)
 	if err != nil {
 		return err
 	}
-	there, err := x.station.HQRecords(ctx)
-	if err != nil {
-		return err
-	}
-	r.Records = compare(own, there)
-	r.Records.NotDurable = unrecorded(x.hw.board.Grants(), own)
-	contradictions(r, there)
-	faceTimes(r, own)
+	r.Records = e.records
+	contradictions(r, e.there)
+	faceTimes(r, e.own)
 	return nil
+}
+
+// ending is what a run left: the gate's journal, headquarters' records, how many grants the board took, and how these agree.
+type ending struct {
+	own     []journal.Line
+	there   []journal.Line
+	grants  int
+	records report.Records
+}
+
+// settle waits until headquarters has everything, and compares.
+func (x *production) settle(ctx context.Context) (ending, error) {
+	var e ending
+	err := x.station.WaitDelivered(ctx)
+	if err != nil {
+		return ending{}, err
+	}
+	if e.own, err = x.station.Journal(ctx); err != nil {
+		return ending{}, err
+	}
+	if e.there, err = x.station.HQRecords(ctx); err != nil {
+		return ending{}, err
+	}
+	grants := x.hw.board.Grants()
+	e.grants, e.records = len(grants), compare(e.own, e.there)
+	e.records.NotDurable = unrecorded(grants, e.own)
+	return e, nil
 }
 
 // recordID names a record.

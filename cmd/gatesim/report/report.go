@@ -105,6 +105,11 @@ type Records struct {
 	NotDurable int `json:"not_durable"` // grants on the board without a decision record before them
 }
 
+// Whole tells that there are records and that none is lost, doubled, contradicted or late.
+func (c Records) Whole() bool {
+	return c.Journal > 0 && c.Missing+c.Doubled+c.Unknown+c.Unmatched+c.NotDurable == 0
+}
+
 // Report is the document of one run.
 type Report struct {
 	Simulated  bool        `json:"simulated"`
@@ -171,9 +176,7 @@ func (r *Report) Finish() {
 	s.MachineMS, s.TotalMS, s.GrantMS, s.ReadyMS = SpreadOf(machine), SpreadOf(total), SpreadOf(grant), SpreadOf(ready)
 	s.FaceMS = SpreadOf(face)
 	r.Summary = s
-	rec := r.Records
-	whole := rec.Journal > 0 && rec.Missing+rec.Doubled+rec.Unknown+rec.Unmatched+rec.NotDurable == 0
-	r.OK = s.Travellers > 0 && s.AsExpected == s.Travellers && whole && len(r.Faults) == 0
+	r.OK = s.Travellers > 0 && s.AsExpected == s.Travellers && r.Records.Whole() && len(r.Faults) == 0
 }
 
 // Write stores the report under a name, whole or not at all.
