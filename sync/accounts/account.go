@@ -12,7 +12,11 @@ import (
 
 // Account is what the lane needs to know of one. It holds no name.
 type Account struct {
-	Status       wire.Status
+	// Status is the worse of the account's own and Through.
+	Status wire.Status
+	// Through is the status of the organisation that answers for the account,
+	// where that takes its right away; else empty.
+	Through      wire.Status
 	Level        int    // 1 or 2; 0: only its status is known
 	Kind         string // citizen, foreigner or organisation
 	Organisation string // who answers for it, or empty
@@ -28,6 +32,7 @@ type Account struct {
 func (a Account) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Status       wire.Status `json:"status"`
+		Through      wire.Status `json:"through_organisation,omitempty"`
 		Level        int         `json:"level,omitempty"`
 		Kind         string      `json:"kind,omitempty"`
 		Organisation string      `json:"organisation,omitempty"`
@@ -35,7 +40,7 @@ func (a Account) MarshalJSON() ([]byte, error) {
 		Reference    bool        `json:"reference"`
 		Ver          uint64      `json:"ver"`
 		Overlaid     bool        `json:"overlaid"`
-	}{a.Status, a.Level, a.Kind, a.Organisation, a.Model, len(a.Reference) > 0, a.Ver, a.Overlaid})
+	}{a.Status, a.Through, a.Level, a.Kind, a.Organisation, a.Model, len(a.Reference) > 0, a.Ver, a.Overlaid})
 }
 
 // errValue says that a stored account, pass or movement does not fit its form.

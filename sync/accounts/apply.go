@@ -28,6 +28,10 @@ type Counts struct {
 	References    int64 `json:"references"` // with a face reference
 	Passes        int64 `json:"passes"`     // of which anything is known
 	RevokedPasses int64 `json:"revoked_passes"`
+	// StoppedOrganisations are those that are suspended or cancelled with all
+	// that they answer for; Watched the entries of the watch-list.
+	StoppedOrganisations int64 `json:"stopped_organisations"`
+	Watched              int64 `json:"watched"`
 }
 
 func (c *Counts) add(a *Account, n int64) {
@@ -159,6 +163,8 @@ func (r *Replica) applyOne(tx *bbolt.Tx, c *wire.Change, counts *Counts, version
 		return r.applyPass(tx, c, counts, versions)
 	case c.OfTrust():
 		return r.applyTrust(tx, c)
+	case c.OfOrganisation(), c.OfWatch():
+		return r.applyStanding(tx, c, counts, versions)
 	}
 	key := r.crypt.id(c.Account)
 	old, found, err := r.get(tx, key)

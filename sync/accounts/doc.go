@@ -6,7 +6,10 @@
 // once. A suspension or cancellation bites in memory before it is committed and
 // an older version never undoes it; a restoration holds only once committed. A
 // cancelled account stays cancelled. The same holds for the revocation of a
-// pass by its number; a stamp counts once committed. Headquarters' trust store
+// pass by its number; a stamp counts once committed. So it does for the
+// suspension of an organisation, which reaches every account it answers for,
+// those enrolled later too, and for an entry of the watch-list, which is here
+// as a keyed hash and nothing else. Headquarters' trust store
 // takes effect whole or not at all, never goes back to an older version, and is
 // there offline after a restart.
 //

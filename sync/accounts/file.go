@@ -22,6 +22,7 @@ var (
 	bucketPasses   = []byte("passes")
 	bucketMoves    = []byte("movements")
 	bucketTrust    = []byte("trust")
+	bucketStanding = []byte("standing")
 
 	keyVersion = []byte("version")
 	keyCheck   = []byte("check")
@@ -30,10 +31,10 @@ var (
 )
 
 const (
-	// Version 2 has passes and movements, version 3 the trust store. A file of
-	// an earlier version is made anew: it has taken places of the log whose
-	// changes it could not keep.
-	fileVersion  = 3
+	// Version 2 has passes and movements, version 3 the trust store, version 4
+	// organisations and the watch-list. A file of an earlier version is made
+	// anew: it has taken places of the log whose changes it could not keep.
+	fileVersion  = 4
 	minMap       = 1 << 30
 	damagedExt   = ".damaged"
 	minFilePages = 4
@@ -99,7 +100,7 @@ func (r *Replica) load(tx *bbolt.Tx) error {
 	if v := b.Get(keyVersion); len(v) != 1 || v[0] != fileVersion {
 		return errors.New("unknown version")
 	}
-	for _, name := range [][]byte{bucketAccounts, bucketPasses, bucketMoves, bucketTrust} {
+	for _, name := range [][]byte{bucketAccounts, bucketPasses, bucketMoves, bucketTrust, bucketStanding} {
 		if tx.Bucket(name) == nil {
 			return errors.New("it is no accounts file")
 		}
@@ -110,6 +111,9 @@ func (r *Replica) load(tx *bbolt.Tx) error {
 	}
 	if subtle.ConstantTimeCompare(check, r.crypt.check[:]) != 1 {
 		return ErrKey
+	}
+	if err := r.loadWatchKey(tx); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,7 +150,8 @@ func (r *Replica) create() error {
 		_, err2 := tx.CreateBucket(bucketPasses)
 		_, err3 := tx.CreateBucket(bucketMoves)
 		_, err4 := tx.CreateBucket(bucketTrust)
-		return errors.Join(err1, err2, err3, err4,
+		_, err5 := tx.CreateBucket(bucketStanding)
+		return errors.Join(err1, err2, err3, err4, err5,
 			meta.Put(keyVersion, []byte{fileVersion}),
 			meta.Put(keyCheck, withCRC(r.crypt.check[:])),
 			putMeta(tx, place{}, Counts{}))

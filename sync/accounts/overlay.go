@@ -75,13 +75,15 @@ func (o *overlay) len() int {
 	return len(o.m)
 }
 
-// Overlay makes a suspension, a cancellation or the revocation of a pass bite
-// at once, before it is committed. It does nothing for any other change, nor
+// Overlay makes a suspension, a cancellation, the revocation of a pass or an
+// entry of the watch-list bite at once, before it is committed. It does nothing for any other change, nor
 // for a version that is not newer than the known one. It is lost at a restart;
 // the log brings the change again.
 func (r *Replica) Overlay(c wire.Change) {
 	switch {
 	case !c.Restricts() || c.Ver == 0:
+	case c.OfOrganisation(), c.OfWatch():
+		r.overlayStanding(&c)
 	case c.OfPass():
 		r.overlayPass(c)
 	case c.Account != "" && len(c.Account) <= wire.MaxAccountID:

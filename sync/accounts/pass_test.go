@@ -16,7 +16,7 @@ import (
 
 func revoke(number string, ver uint64) wire.Change {
 	return wire.Change{Op: wire.OpRevoke, Pass: number, Ver: ver, Decision: &wire.Decision{
-		ID: strings.Repeat("cd", 16), Action: wire.ActionRevoke, Role: wire.DeciderIssuer, Ground: wire.GroundLost, At: 1,
+		ID: strings.Repeat("cd", 16), Action: wire.ActionRevoke, Role: wire.DeciderIssuer, Ground: wire.GroundLost, By: "0f", At: 1,
 	}}
 }
 

@@ -72,6 +72,7 @@ type Replica struct {
 	moves   moves
 
 	trustRefused atomic.Uint64
+	watch        atomic.Pointer[watchKey] // nil: there is no watch-list
 
 	mu          sync.RWMutex
 	at          place
@@ -188,6 +189,11 @@ func (r *Replica) Show(id string) (Account, bool, error) {
 			a.Status = over.status
 		}
 		a.Ver, a.Overlaid, found = over.ver, true, true
+	}
+	if found {
+		if err := r.inherit(id, &a); err != nil {
+			return Account{}, false, fmt.Errorf("look up account: %w", err)
+		}
 	}
 	return a, found, nil
 }

@@ -81,7 +81,7 @@ func put(id string, ver uint64) wire.Change {
 }
 
 func status(id string, ver uint64, to wire.Status) wire.Change {
-	d := wire.Decision{ID: strings.Repeat("ab", 16), Role: wire.DeciderCommander, Ground: wire.GroundSecurity, At: 1}
+	d := wire.Decision{ID: strings.Repeat("ab", 16), Role: wire.DeciderCommander, Ground: wire.GroundSecurity, By: "0f", At: 1}
 	switch to {
 	case wire.StatusSuspended:
 		d.Action = wire.ActionSuspend

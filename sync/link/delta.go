@@ -114,7 +114,10 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 			out.Refused = append(out.Refused, refused(e, err))
 			continue
 		}
-		changes[i], pending[e.Change.Account] = e.Change, e.Change.Status
+		changes[i] = e.Change
+		if e.Change.Account != "" {
+			pending[e.Change.Account] = e.Change.Status
+		}
 	}
 	if err := d.opts.Accounts.Apply(delta.Epoch, entries[0].Seq, prev, last.Hash, changes); err != nil {
 		d.counters.add(causeStore)
@@ -138,6 +141,9 @@ type statuses interface {
 // decision may restore, and nothing restores a cancelled account. Pending
 // holds the statuses of the changes before c in the same delta.
 func (d *Downlink) lawful(c wire.Change, pending map[string]wire.Status) error {
+	if c.Account == "" {
+		return nil
+	}
 	now, known := pending[c.Account]
 	if s, ok := d.opts.Accounts.(statuses); ok && !known {
 		now, known = s.Committed(c.Account)

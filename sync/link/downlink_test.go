@@ -60,7 +60,7 @@ func put(account string) wire.Change {
 
 func status(account string, ver uint64, s wire.Status, a wire.Action, g wire.Ground) wire.Change {
 	return wire.Change{Op: wire.OpStatus, Account: account, Ver: ver, Status: s, Decision: &wire.Decision{
-		ID: strings.Repeat("0123", 8), Action: a, Role: wire.DeciderCommander, Ground: g, At: 1,
+		ID: strings.Repeat("0123", 8), Action: a, Role: wire.DeciderCommander, Ground: g, By: "0f", At: 1,
 	}}
 }
 

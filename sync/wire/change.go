@@ -78,8 +78,8 @@ const (
 	GroundWithdrawn Ground = "withdrawn" // the right to cross has ended
 )
 
-// Decision is who changed a status or revoked a pass, by what right and why. By names nobody:
-// it is HQ's keyed hash of the decider, or empty.
+// Decision is who changed a status or revoked a pass, by what right and why. By
+// names nobody: it is HQ's keyed hash of the decider.
 type Decision struct {
 	ID            string  `json:"id"` // 16 random bytes, hex
 	Action        Action  `json:"action"`
@@ -87,18 +87,19 @@ type Decision struct {
 	Authorisation string  `json:"authorisation,omitempty"`
 	Ground        Ground  `json:"ground"`
 	Request       string  `json:"request,omitempty"`
-	By            string  `json:"by,omitempty"`
+	By            string  `json:"by"`
 	At            int64   `json:"at"` // Unix ns
 }
 
 // Change is one entry of the accounts log: of an account, with OpRevoke and
-// OpStamp of a pass, which its signed number names, or with OpTrust and
-// OpTrustPart of the trust store.
+// OpStamp of a pass, which its signed number names, with OpTrust and
+// OpTrustPart of the trust store, with OpOrganisation of everybody an
+// organisation answers for, or with OpWatch and OpWatchKey of the watch-list.
 type Change struct {
 	Op           string    `json:"op"`
 	Account      string    `json:"account"`
 	Pass         string    `json:"pass,omitempty"`
-	Ver          uint64    `json:"ver"` // rises with every change of the account, pass or store
+	Ver          uint64    `json:"ver"` // rises with every change of the account, pass, store, organisation, mark or key
 	Status       Status    `json:"status"`
 	Level        int       `json:"level,omitempty"` // 1 or 2
 	Kind         string    `json:"kind,omitempty"`
@@ -109,6 +110,9 @@ type Change struct {
 	Decision     *Decision `json:"decision,omitempty"`
 	Trust        *Trust    `json:"trust,omitempty"`
 	Part         []byte    `json:"part,omitempty"`
+	Mark         []byte    `json:"mark,omitempty"` // keyed hash, with OpWatch
+	On           bool      `json:"on,omitempty"`   // with OpWatch: on the list from now on
+	Key          []byte    `json:"key,omitempty"`  // with OpWatchKey
 }
 
 // Errors of Change.Check.
@@ -120,7 +124,8 @@ var (
 // Restricts reports whether the change takes a right away. Such a change bites
 // before it is committed; one that gives a right back only after.
 func (c Change) Restricts() bool {
-	return c.Op == OpRevoke || c.Status == StatusSuspended || c.Status == StatusCancelled
+	return c.Op == OpRevoke || c.Op == OpWatch && c.On || c.Op == OpWatchKey ||
+		c.Status == StatusSuspended || c.Status == StatusCancelled
 }
 
 // OfPass reports whether the change is of a pass and not of an account.
@@ -131,6 +136,12 @@ func (c Change) OfPass() bool { return c.Op == OpRevoke || c.Op == OpStamp }
 // names no person and no account.
 func (c Change) Check() error {
 	switch {
+	case c.OfWatch():
+		return c.checkWatch()
+	case len(c.Mark) != 0 || c.On || len(c.Key) != 0:
+		return fmt.Errorf("%w: the watch-list in another change", ErrChange)
+	case c.OfOrganisation():
+		return c.checkOrganisation()
 	case c.OfTrust():
 		return c.checkTrust()
 	case c.Trust != nil || len(c.Part) != 0:
@@ -207,6 +218,8 @@ func (d Decision) check() error {
 		return fmt.Errorf("%w: id is not 32 hex digits", ErrDecision)
 	case d.At <= 0:
 		return fmt.Errorf("%w: no time", ErrDecision)
+	case d.By == "":
+		return fmt.Errorf("%w: nobody named as decider", ErrDecision)
 	case len(d.Authorisation) > maxDecisionTxt || len(d.Request) > maxDecisionTxt || len(d.By) > maxDecisionTxt:
 		return fmt.Errorf("%w: a text is too long", ErrDecision)
 	case d.Role == DeciderDeputy && d.Authorisation == "":

@@ -17,7 +17,7 @@ func goodPut() Change {
 
 func goodStatus() Change {
 	return Change{Op: OpStatus, Account: "a-1", Ver: 2, Status: StatusSuspended, Decision: &Decision{
-		ID: strings.Repeat("0a", 16), Action: ActionSuspend, Role: DeciderCommander, Ground: GroundSecurity, At: 1,
+		ID: strings.Repeat("0a", 16), Action: ActionSuspend, Role: DeciderCommander, Ground: GroundSecurity, By: "0f", At: 1,
 	}}
 }
 
@@ -64,6 +64,7 @@ func TestStatusNeedsALawfulDecision(t *testing.T) {
 		"unknown ground":        {func(c *Change) { c.Decision.Ground = "whim" }, false},
 		"action against status": {func(c *Change) { c.Status = StatusActive }, false},
 		"no time":               {func(c *Change) { c.Decision.At = 0 }, false},
+		"nobody decides":        {func(c *Change) { c.Decision.By = "" }, false},
 		"id":                    {func(c *Change) { c.Decision.ID = "x" }, false},
 		"long text":             {func(c *Change) { c.Decision.Authorisation = strings.Repeat("x", 201) }, false},
 		"restore": {func(c *Change) {
@@ -83,7 +84,7 @@ func TestStatusNeedsALawfulDecision(t *testing.T) {
 
 func goodRevocation() Change {
 	return Change{Op: OpRevoke, Pass: "P1", Ver: 1, Decision: &Decision{
-		ID: strings.Repeat("0a", 16), Action: ActionRevoke, Role: DeciderIssuer, Ground: GroundLost, At: 1,
+		ID: strings.Repeat("0a", 16), Action: ActionRevoke, Role: DeciderIssuer, Ground: GroundLost, By: "0f", At: 1,
 	}}
 }
 
