@@ -151,6 +151,7 @@ func cmdDecide(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "decide")
 	o := app.Order{}
 	s.fs.StringVar(&o.Account, "account", "", "account id")
+	s.fs.StringVar(&o.Organisation, "organisation", "", "organisation id instead: every account it answers for, those enrolled later too")
 	s.fs.StringVar(&o.By, "by", "", "name of who decides")
 	s.fs.StringVar((*string)(&o.Role), "role", "", "station_commander or authorised_deputy")
 	s.fs.StringVar(&o.Authorisation, "authorisation", "", "reference of the authorisation; a deputy needs one")
@@ -163,7 +164,11 @@ func cmdDecide(ctx context.Context, e env, args []string) error {
 	if len(rest) != 1 {
 		return errors.New("want one of suspend, restore, cancel")
 	}
-	if err := need(s.fs, "account", "by", "role", "ground"); err != nil {
+	err = need(s.fs, "by", "role", "ground")
+	if (o.Account == "") == (o.Organisation == "") {
+		err = errors.Join(errors.New("want --account or --organisation, and not both"), err)
+	}
+	if err != nil {
 		return err
 	}
 	o.Action = wire.Action(rest[0])
@@ -201,14 +206,38 @@ func cmdApplied(ctx context.Context, e env, args []string) error {
 func cmdNotice(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "notice sent")
 	id := s.fs.String("decision", "", "decision id")
-	to := s.fs.String("to", "", "addressee")
+	to := s.fs.String("to", "", "addressee; kept sealed")
+	as := s.fs.String("as", "", "person or organisation: to whom one is due; the first of them when empty")
 	if _, err := s.parse(args); err != nil {
 		return err
 	}
 	if err := need(s.fs, "decision", "to"); err != nil {
 		return err
 	}
-	return ask(ctx, e, s, http.MethodPost, "/notice", map[string]string{"decision": *id, "to": *to})
+	return ask(ctx, e, s, http.MethodPost, "/notice", map[string]string{"decision": *id, "to": *to, "as": *as})
+}
+
+// cmdNoticeDue is negative while a notice is overdue.
+func cmdNoticeDue(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "notice due")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := s.client().Do(ctx, http.MethodGet, "/notices", nil, &out); err != nil {
+		return err
+	}
+	var due app.NoticesDue
+	if err := json.Unmarshal(out.Bytes(), &due); err != nil {
+		return err
+	}
+	if _, err := out.WriteTo(e.Out); err != nil {
+		return err
+	}
+	if due.Overdue > 0 {
+		return errNegative
+	}
+	return nil
 }
 
 func cmdRecords(ctx context.Context, e env, args []string) error {

@@ -1,12 +1,10 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,10 +14,6 @@ import (
 
 	"bordergate/sync/wire"
 )
-
-// noticeWithin is how soon after it took effect a suspension or restoration
-// must be notified (domain rule 2).
-const noticeWithin = 2 * time.Hour
 
 // GateApplied is when a gate began to follow a decision.
 type GateApplied struct {
@@ -33,12 +27,6 @@ type GateApplied struct {
 	// Inferred says that the gate's own report is missing: At is when HQ saw
 	// that the gate is past the decision.
 	Inferred bool `json:"inferred,omitempty"`
-}
-
-// Notice is a legal notice that was sent.
-type Notice struct {
-	To string    `json:"to"`
-	At time.Time `json:"at"`
 }
 
 // settled reports whether there is nothing to wait for.
@@ -58,6 +46,7 @@ type event struct {
 	Mono    int64  `json:"mono,omitempty"`
 	Refused string `json:"refused,omitempty"`
 	To      []byte `json:"to,omitempty"` // sealed
+	As      string `json:"as,omitempty"` // to whom a notice was sent
 	// Inferred: from the gate's cursor, without a report.
 	Inferred bool `json:"inferred,omitempty"`
 }
@@ -158,20 +147,24 @@ func (s *eventStore) known(gate, id string) bool {
 }
 
 // Notice keeps that a notice was sent; to is sealed.
-func (s *eventStore) Notice(ctx context.Context, id string, to []byte) error {
-	return s.add(ctx, "ev.notice."+id, event{At: time.Now().UnixNano(), To: to})
+func (s *eventStore) Notice(ctx context.Context, id, as string, to []byte) error {
+	return s.add(ctx, "ev.notice."+id, event{At: time.Now().UnixNano(), To: to, As: as})
 }
 
 // AppliedReport is HQ's view of one decision.
 type AppliedReport struct {
 	Decision      string        `json:"decision"`
 	Action        wire.Action   `json:"action"`
+	On            string        `json:"on"` // account, organisation or pass
 	Ground        wire.Ground   `json:"ground"`
+	Role          wire.Decider  `json:"role"`
+	Request       string        `json:"request,omitempty"`
 	At            time.Time     `json:"at"`
-	Effective     time.Time     `json:"effective,omitzero"` // first gate's
+	Effective     time.Time     `json:"effective,omitzero"` // first gate's, in service now or not
 	All           bool          `json:"all"`                // every gate in service has applied it
 	Gates         []GateApplied `json:"gates"`
 	NoticeDue     time.Time     `json:"notice_due,omitzero"`
+	NoticeMissing []string      `json:"notice_missing,omitempty"` // to whom none was sent yet
 	NoticeOverdue bool          `json:"notice_overdue"`
 	Notices       []Notice      `json:"notices"`
 }
@@ -196,7 +189,15 @@ func (s *eventStore) mark() <-chan struct{} {
 func (s *eventStore) report(d decision, gates []string, openTo func([]byte) string, now time.Time) AppliedReport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := AppliedReport{Decision: d.ID, Action: d.Action, Ground: d.Ground, At: time.Unix(0, d.At).UTC(), All: true}
+	r := AppliedReport{
+		Decision: d.ID, Action: d.Action, On: d.scope, Ground: d.Ground, Role: d.Role, Request: d.Request,
+		At: time.Unix(0, d.At).UTC(), All: true, Notices: []Notice{},
+	}
+	for _, ev := range s.applied[d.ID] {
+		if at := time.Unix(0, ev.At).UTC(); ev.Refused == "" && (r.Effective.IsZero() || at.Before(r.Effective)) {
+			r.Effective = at
+		}
+	}
 	for _, g := range gates {
 		ev, ok := s.applied[d.ID][g]
 		ga := GateApplied{Gate: g, Applied: ok && ev.Refused == "", Refused: ev.Refused}
@@ -204,25 +205,10 @@ func (s *eventStore) report(d decision, gates []string, openTo func([]byte) stri
 			ga.Inferred = ev.Inferred
 			ga.At, ga.Mono = time.Unix(0, ev.At).UTC(), ev.Mono
 			ga.Millis = float64(ev.At-d.At) / 1e6
-			if r.Effective.IsZero() || ga.At.Before(r.Effective) {
-				r.Effective = ga.At
-			}
 		}
 		r.All = r.All && ga.Applied
 		r.Gates = append(r.Gates, ga)
 	}
-	for _, n := range s.notices[d.ID] {
-		r.Notices = append(r.Notices, Notice{To: openTo(n.To), At: time.Unix(0, n.At).UTC()})
-	}
-	slices.SortFunc(r.Notices, func(a, b Notice) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
-	// The two hours are for the suspension and restoration of an account.
-	if d.Action == wire.ActionSuspend || d.Action == wire.ActionRestore {
-		from := r.Effective
-		if from.IsZero() {
-			from = r.At
-		}
-		r.NoticeDue = from.Add(noticeWithin)
-		r.NoticeOverdue = len(r.Notices) == 0 && now.After(r.NoticeDue)
-	}
+	s.noticed(&r, d, openTo, now)
 	return r
 }

@@ -44,15 +44,26 @@ type entry struct {
 
 // account is what HQ must know to judge a change.
 type account struct {
-	ver    uint64
-	status wire.Status
-	data   [32]byte // hash of what was enrolled
+	ver          uint64
+	status       wire.Status
+	data         [32]byte // hash of what was enrolled
+	organisation string   // who answers for it, or empty
+	kind         string
+}
+
+// organisation is what HQ must know to judge a decision on one.
+type organisation struct {
+	ver      uint64
+	status   wire.Status // of all that it answers for; empty: active
+	accounts int         // that it answers for, its own included
 }
 
 // decision is a decision in its place.
 type decision struct {
 	wire.Decision
-	seq uint64
+	seq   uint64
+	scope string   // scopeAccount, scopeOrganisation or scopePass
+	due   []string // to whom a notice is due: toPerson, toOrganisation
 }
 
 // segment is where a stored message stands in the log.
@@ -79,9 +90,15 @@ type ledger struct {
 	at        uint64
 	accounts  map[string]account
 	passes    map[string]passEntry
+	bodies    map[string]organisation
+	marks     map[string]mark // by keyed hash
+	watched   int             // marks that are on
 	decisions map[string]decision
 	trust     trustState
 	segments  []segment
+
+	watchKey    [32]byte
+	watchKeyVer uint64 // 0: gates have not been told of it
 }
 
 func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
@@ -98,6 +115,7 @@ func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
 	l := &ledger{
 		js: e.js, stream: s, by: id.pseudonym,
 		accounts: make(map[string]account), passes: make(map[string]passEntry), decisions: make(map[string]decision),
+		bodies: make(map[string]organisation), marks: make(map[string]mark), watchKey: id.derive("watch-list"),
 		trust:   trustState{parts: make(map[wire.Hash][]byte)},
 		publish: func(uint64, wire.Hash, [][]byte, bool) {},
 	}
@@ -165,11 +183,17 @@ func (l *ledger) project(at uint64, entries []entry) error {
 			l.projectTrust(c)
 		case c.OfPass():
 			l.projectPass(c)
+		case c.OfWatch():
+			l.projectWatch(c)
+		case c.OfOrganisation():
+			l.projectOrganisation(c)
 		default:
 			l.projectAccount(c)
 		}
 		if c.Decision != nil {
-			l.decisions[c.Decision.ID] = decision{Decision: *c.Decision, seq: l.seq}
+			d := decision{Decision: *c.Decision, seq: l.seq}
+			d.scope, d.due = l.scope(c)
+			l.decisions[c.Decision.ID] = d
 		}
 	}
 	l.at = at
@@ -182,7 +206,9 @@ func (l *ledger) projectAccount(c wire.Change) {
 	a := l.accounts[c.Account]
 	a.ver, a.status = c.Ver, c.Status
 	if c.Op == wire.OpPut {
-		a.data = enrolled(c)
+		l.answer(a.body(c.Account), -1)
+		a.data, a.organisation, a.kind = enrolled(c), c.Organisation, c.Kind
+		l.answer(a.body(c.Account), 1)
 	}
 	l.accounts[c.Account] = a
 }
@@ -289,11 +315,12 @@ func (l *ledger) upTo(seq uint64) []decision {
 	return out
 }
 
-// count is the number of accounts and of decisions.
-func (l *ledger) count() (accounts, decisions int) {
+// count is the number of accounts, of decisions and of entries of the
+// watch-list.
+func (l *ledger) count() (accounts, decisions, watched int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.accounts), len(l.decisions)
+	return len(l.accounts), len(l.decisions), l.watched
 }
 
 // after gives the stored message that holds the change cursor+1, or false at

@@ -28,6 +28,9 @@ func (l *ledger) Put(ctx context.Context, accounts []wire.Change) (int, error) {
 			if old.data == enrolled(c) {
 				continue
 			}
+			if l.bodies[old.body(c.Account)].stopped() && (account{organisation: c.Organisation, kind: c.Kind}).body(c.Account) != old.body(c.Account) {
+				return 0, fmt.Errorf("put account %d: %w: its organisation is suspended or cancelled, and only a decision takes it out of that", i, ErrTransition)
+			}
 			c.Status, c.Ver = old.status, old.ver+1
 		}
 		if err := c.Check(); err != nil {
@@ -42,10 +45,12 @@ func (l *ledger) Put(ctx context.Context, accounts []wire.Change) (int, error) {
 	return len(entries), l.append(ctx, entries, false)
 }
 
-// Order is what a person asks HQ to decide.
+// Order is what a person asks HQ to decide: on an account, or on an
+// organisation and with it on every account that it answers for.
 type Order struct {
 	Action        wire.Action  `json:"action"`
-	Account       string       `json:"account"`
+	Account       string       `json:"account,omitempty"`
+	Organisation  string       `json:"organisation,omitempty"`
 	By            string       `json:"by"`
 	Role          wire.Decider `json:"role"`
 	Authorisation string       `json:"authorisation"`
@@ -57,14 +62,10 @@ type Order struct {
 func (l *ledger) Decide(ctx context.Context, o Order) (wire.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a, known := l.accounts[o.Account]
-	if !known {
-		return wire.Decision{}, fmt.Errorf("decide: %w", ErrNoAccount)
-	}
 	if o.By == "" {
 		return wire.Decision{}, fmt.Errorf("decide: %w: nobody named as decider", wire.ErrDecision)
 	}
-	to, err := transition(a.status, o.Action)
+	c, err := l.subject(o)
 	if err != nil {
 		return wire.Decision{}, fmt.Errorf("decide: %w", err)
 	}
@@ -76,7 +77,7 @@ func (l *ledger) Decide(ctx context.Context, o Order) (wire.Decision, error) {
 		ID: hex.EncodeToString(id[:]), Action: o.Action, Role: o.Role, Authorisation: o.Authorisation,
 		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: time.Now().UnixNano(),
 	}
-	c := wire.Change{Op: wire.OpStatus, Account: o.Account, Ver: a.ver + 1, Status: to, Decision: &d}
+	c.Decision = &d
 	if err := c.Check(); err != nil {
 		return wire.Decision{}, fmt.Errorf("decide: %w", err)
 	}
@@ -85,22 +86,4 @@ func (l *ledger) Decide(ctx context.Context, o Order) (wire.Decision, error) {
 		return wire.Decision{}, fmt.Errorf("decide: %w", err)
 	}
 	return d, l.append(ctx, []entry{{Raw: raw, By: o.By}}, c.Restricts())
-}
-
-// transition is what an action makes of a status.
-func transition(from wire.Status, a wire.Action) (wire.Status, error) {
-	to := map[wire.Action]wire.Status{
-		wire.ActionSuspend: wire.StatusSuspended,
-		wire.ActionRestore: wire.StatusActive,
-		wire.ActionCancel:  wire.StatusCancelled,
-	}[a]
-	switch {
-	case to == "":
-		return "", fmt.Errorf("%w: action %.20q, want suspend, restore or cancel", wire.ErrDecision, a)
-	case from == wire.StatusCancelled:
-		return "", fmt.Errorf("%w: it is cancelled for good", ErrTransition)
-	case a == wire.ActionRestore && from != wire.StatusSuspended:
-		return "", fmt.Errorf("%w: it is not suspended", ErrTransition)
-	}
-	return to, nil
 }

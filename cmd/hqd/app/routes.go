@@ -24,6 +24,8 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("POST /trust", a.publishTrust)
 	mux.HandleFunc("GET /applied", a.applied)
 	mux.HandleFunc("POST /notice", a.notice)
+	mux.HandleFunc("GET /notices", a.notices)
+	mux.HandleFunc("POST /watch", a.watchList)
 	mux.HandleFunc("GET /records", a.listRecords)
 	mux.HandleFunc("GET /status", a.status)
 	mux.HandleFunc("POST /gates", a.addGate)
@@ -103,53 +105,6 @@ func (a *App) applied(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// noticeRequest says that a notice on a decision was sent.
-type noticeRequest struct {
-	Decision string `json:"decision"`
-	To       string `json:"to"`
-}
-
-func (a *App) notice(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
-	if !ok {
-		return
-	}
-	var n noticeRequest
-	err := strictJSON(b, &n)
-	if err == nil && n.To == "" {
-		err = fmt.Errorf("%w: nobody named as addressee", wire.ErrDecision)
-	}
-	var d decision
-	if err == nil {
-		d, err = a.ledger.Decision(n.Decision)
-	}
-	var sealed []byte
-	if err == nil {
-		sealed, err = a.sealTo(n.To)
-	}
-	if err == nil {
-		err = a.events.Notice(r.Context(), n.Decision, sealed)
-	}
-	if err != nil {
-		reply(w, nil, err)
-		return
-	}
-	reply(w, a.events.report(d, a.fleet.inService(), a.openTo, time.Now()), nil)
-}
-
-// sealTo and openTo keep a notice's addressee out of the store in clear.
-func (a *App) sealTo(to string) ([]byte, error) {
-	return wire.SealTo(a.id.seal.PublicKey(), "notice", []byte(to))
-}
-
-func (a *App) openTo(sealed []byte) string {
-	b, err := wire.OpenFrom(a.id.seal, "notice", sealed)
-	if err != nil {
-		return ""
-	}
-	return string(b)
-}
-
 // listRecords writes a line for each record of a gate's stream.
 func (a *App) listRecords(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -185,13 +140,14 @@ type Status struct {
 	Head      wire.Head         `json:"head"`
 	Accounts  int               `json:"accounts"`
 	Decisions int               `json:"decisions"`
+	Watched   int               `json:"watched"` // entries of the watch-list
 	Gates     []GateStatus      `json:"gates"`
 	Counters  map[string]uint64 `json:"counters,omitempty"`
 }
 
 func (a *App) status(w http.ResponseWriter, r *http.Request) {
 	s := Status{Address: a.Address(), Online: a.session.Connected(), Simulated: a.opts.Simulated, Head: a.ledger.Head()}
-	s.Accounts, s.Decisions = a.ledger.count()
+	s.Accounts, s.Decisions, s.Watched = a.ledger.count()
 	s.Gates, s.Counters = a.fleet.status()
 	stored := make(map[string]map[string]uint64)
 	subjects, err := a.records.subjects(r.Context(), "rec.>")
