@@ -106,6 +106,7 @@ func TestGateRules(t *testing.T) {
 		"broker port":             {"tcp://127.0.0.1:1883", "tcp://127.0.0.1", "hq.broker", "no port"},
 		"broker password":         {"tcp://127.0.0.1:1883", "tcp://user:hidden@127.0.0.1:1883", "hq.broker", "password"},
 		"fingerprint":             {"ab12", "xy12", "hq.fingerprint", "not a fingerprint"},
+		"kind laxer":              {"referral_hold: 10s", "referral_hold: 10s, kind_max_age: {foreigner: 100h}", "policy.kind_max_age.foreigner", "out of range"},
 		"cache laxer":             {"cache_max_age: 72h", "cache_max_age: 73h", "policy.cache_max_age", "out of range"},
 		"channel twice":           {"pass_exit: 1", "pass_exit: 0", "turnstile.inputs.pass_exit", "channel of pass_entry too"},
 		"channel range":           {"presence: 8", "presence: 64", "turnstile.inputs.presence", "out of range"},

@@ -139,12 +139,21 @@ type Link struct {
 // Policy is where this gate is stricter than the signed policy.
 type Policy struct {
 	CacheMaxAge    time.Duration `yaml:"cache_max_age"`   // 1 s to 72 h
+	KindMaxAge     KindMaxAge    `yaml:"kind_max_age"`    // the same for one kind of account, where it is shorter
 	CaptureTimeout time.Duration `yaml:"capture_timeout"` // 1 s to 60 s
 	FaceTimeout    time.Duration `yaml:"face_timeout"`    // 1 s to 30 s
 	ReferralHold   time.Duration `yaml:"referral_hold"`   // 1 s to 60 s
 	// Movements is complete where every passage of the crossing goes through
 	// this one gate, so that a second exit in a row is referred; else unchecked.
 	Movements string `yaml:"movements"`
+}
+
+// KindMaxAge is how old the cache may be for one kind of account, 1 s to 72 h;
+// 0: no other limit than for all.
+type KindMaxAge struct {
+	Citizen      time.Duration `yaml:"citizen"`
+	Foreigner    time.Duration `yaml:"foreigner"`
+	Organisation time.Duration `yaml:"organisation"` // and whoever acts for one
 }
 
 // Evidence says which pictures of travellers the gate keeps, sealed, and how

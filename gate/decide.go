@@ -29,6 +29,9 @@ type Evidence struct {
 	Pass           PassState // looked up for the claim's pass number
 	Account        Account   // looked up for the claim's account
 	Organisation   Account   // looked up for the organisation acted for, if any
+	// Watched says that the pass, its holder or an account of the claim is on
+	// the watch-list; WatchLost that nobody can say.
+	Watched, WatchLost bool
 
 	FaceCamera bool // the face camera's worker is up
 	Faces      FaceCount
@@ -92,6 +95,7 @@ func Decide(e Evidence, p Policy) Verdict {
 		decideMovement(e, p, add)
 		decideOrganisation(e, add)
 		decideAccount(e, p, add)
+		decideWatch(e, add)
 		decideFace(e, p, add)
 	}
 	v := Verdict{Outcome: outcome(set, e.Match.Similarity), Reasons: set}
@@ -209,7 +213,7 @@ func decideOrganisation(e Evidence, add func(bool, reason.Reason)) {
 	}
 	own := e.Claim.Pass.Account == id
 	add(!own && e.Account.Organisation != id, reason.AccountUnknown)
-	add(!e.Organisation.IsOrganisation, reason.AccountUnknown)
+	add(e.Organisation.Kind != KindOrganisation, reason.AccountUnknown)
 	switch e.Organisation.Status {
 	case AccountActive:
 	case AccountSuspended:
@@ -226,7 +230,7 @@ func decideAccount(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	age := e.Now.Sub(a.Issued)
 	// A head from the future is as little worth as an old one, but for the
 	// minute that two clocks may differ.
-	add(a.Unusable || a.Issued.IsZero() || age > p.CacheMaxAge || age < -time.Minute, reason.CacheStale)
+	add(a.Unusable || a.Issued.IsZero() || age > maxAge(e, p) || age < -time.Minute, reason.CacheStale)
 	switch a.Status {
 	case AccountActive:
 		rule, accepted := p.PassTypes[e.Claim.Pass.Type]
@@ -238,6 +242,28 @@ func decideAccount(e Evidence, p Policy, add func(bool, reason.Reason)) {
 	default:
 		add(true, reason.AccountUnknown)
 	}
+}
+
+// maxAge is how old the cache may be for those whom this decision is about.
+func maxAge(e Evidence, p Policy) time.Duration {
+	limit := p.CacheMaxAge
+	kinds := []AccountKind{e.Account.Kind}
+	if e.Claim.Pass.Organisation != "" {
+		kinds = append(kinds, KindOrganisation)
+	}
+	for _, k := range kinds {
+		if own, named := p.KindMaxAge[k]; named {
+			limit = min(limit, own)
+		}
+	}
+	return limit
+}
+
+// decideWatch has an officer meet whoever is on the watch-list. A list that
+// cannot be asked is a cache that cannot be relied on.
+func decideWatch(e Evidence, add func(bool, reason.Reason)) {
+	add(e.Watched, reason.Watchlist)
+	add(e.WatchLost, reason.CacheStale)
 }
 
 func decideFace(e Evidence, p Policy, add func(bool, reason.Reason)) {

@@ -34,6 +34,32 @@ func TestDecide(t *testing.T) {
 		{"obstruction unknown", func(e *Evidence, _ *Policy) { e.Obstruction = Unknown }, reason.Referred, one(reason.Obstruction)},
 		{"turnstile", func(e *Evidence, _ *Policy) { e.Turnstile = false }, reason.Referred, one(reason.DeviceFault)},
 		{"journal", func(e *Evidence, _ *Policy) { e.Journal = false }, reason.Referred, one(reason.JournalFault)},
+		{"watched", func(e *Evidence, _ *Policy) { e.Watched = true }, reason.Referred, one(reason.Watchlist)},
+		{"watched and suspended", func(e *Evidence, _ *Policy) {
+			e.Watched, e.Account.Status = true, AccountSuspended
+		}, reason.Referred, one(reason.AccountSuspended, reason.Watchlist)},
+		{"watch-list lost", func(e *Evidence, _ *Policy) { e.WatchLost = true }, reason.Referred, one(reason.CacheStale)},
+		{"level 1", func(e *Evidence, _ *Policy) { e.Account.Level = 1 }, reason.Referred, one(reason.AccountLevel)},
+		{"level 1 where the type allows it", func(e *Evidence, p *Policy) {
+			e.Account.Level, p.PassTypes = 1, map[string]PassRule{"border_pass": {Level: 1}}
+		}, reason.Admitted, nil},
+		{"cancelled", func(e *Evidence, _ *Policy) { e.Account.Status = AccountCancelled }, reason.Refused, one(reason.AccountCancelled)},
+		{"cache as old as a kind allows", func(e *Evidence, p *Policy) {
+			e.Account.Kind, p.KindMaxAge = KindForeigner, map[AccountKind]time.Duration{KindForeigner: time.Hour}
+			e.Account.Issued = e.Now.Add(-time.Hour)
+		}, reason.Admitted, nil},
+		{"cache older than a kind allows", func(e *Evidence, p *Policy) {
+			e.Account.Kind, p.KindMaxAge = KindForeigner, map[AccountKind]time.Duration{KindForeigner: time.Hour}
+			e.Account.Issued = e.Now.Add(-time.Hour - 1)
+		}, reason.Referred, one(reason.CacheStale)},
+		{"of another kind", func(e *Evidence, p *Policy) {
+			e.Account.Kind, p.KindMaxAge = KindCitizen, map[AccountKind]time.Duration{KindForeigner: time.Hour}
+			e.Account.Issued = e.Now.Add(-time.Hour - 1)
+		}, reason.Admitted, nil},
+		{"a kind allows no more than all", func(e *Evidence, p *Policy) {
+			e.Account.Kind, p.KindMaxAge = KindForeigner, map[AccountKind]time.Duration{KindForeigner: 1000 * time.Hour}
+			e.Account.Issued = e.Now.Add(-p.CacheMaxAge - 1)
+		}, reason.Referred, one(reason.CacheStale)},
 		{"catching up", func(e *Evidence, _ *Policy) { e.CatchingUp = true }, reason.Referred, one(reason.ModeCatchingUp)},
 		{"nothing read of what was shown", func(e *Evidence, _ *Policy) { e.Read, e.Shown = false, true }, reason.Referred, one(reason.PassUnreadable)},
 		{"nothing shown", func(e *Evidence, _ *Policy) { e.Read = false }, reason.Referred, one(reason.CaptureTimeout)},
@@ -198,23 +224,27 @@ func TestDecideOnAPersonActingForAnOrganisation(t *testing.T) {
 		{"of the organisation", func(*Evidence) {}, reason.Admitted, nil},
 		{"with the organisation's own account", func(e *Evidence) {
 			e.Claim.Pass.Account = "o1"
-			e.Account.Organisation, e.Account.IsOrganisation = "", true
+			e.Account.Organisation, e.Account.Kind = "", KindOrganisation
 		}, reason.Admitted, nil},
 		{"of another", func(e *Evidence) { e.Account.Organisation = "o2" }, reason.Referred, one(reason.AccountUnknown)},
 		{"of none", func(e *Evidence) { e.Account.Organisation = "" }, reason.Referred, one(reason.AccountUnknown)},
 		{"organisation not known", func(e *Evidence) { e.Organisation = Account{} }, reason.Referred, one(reason.AccountUnknown)},
-		{"organisation is a person", func(e *Evidence) { e.Organisation.IsOrganisation = false }, reason.Referred, one(reason.AccountUnknown)},
+		{"organisation is a person", func(e *Evidence) { e.Organisation.Kind = KindCitizen }, reason.Referred, one(reason.AccountUnknown)},
 		{"organisation suspended", func(e *Evidence) { e.Organisation.Status = AccountSuspended }, reason.Refused, one(reason.AccountSuspended)},
 		{"organisation cancelled", func(e *Evidence) { e.Organisation.Status = AccountCancelled }, reason.Refused, one(reason.AccountCancelled)},
+		{"cache older than organisations allow", func(e *Evidence) { e.Account.Issued = e.Now.Add(-2 * time.Hour) }, reason.Referred, one(reason.CacheStale)},
+		{"cache as old as organisations allow", func(e *Evidence) { e.Account.Issued = e.Now.Add(-time.Hour) }, reason.Admitted, nil},
 		{"nobody to act for", func(e *Evidence) { e.Claim.Pass.Organisation, e.Organisation = "", Account{} }, reason.Admitted, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			e := goodEvidence()
 			e.Claim.Pass.Organisation, e.Account.Organisation = "o1", "o1"
-			e.Organisation = Account{Status: AccountActive, IsOrganisation: true}
+			e.Organisation = Account{Status: AccountActive, Kind: KindOrganisation}
 			c.change(&e)
-			got := Decide(e, goodPolicy())
+			p := goodPolicy()
+			p.KindMaxAge = map[AccountKind]time.Duration{KindOrganisation: time.Hour}
+			got := Decide(e, p)
 			if got.Outcome != c.want || !slices.Equal(got.Reasons, c.why) {
 				t.Fatalf("%v %v, want %v %v", got.Outcome, got.Reasons, c.want, c.why)
 			}

@@ -256,6 +256,8 @@ func (m *machine) evidence(final bool) Evidence {
 		t.account = m.o.Accounts.Look(t.claim.Pass.Account)
 		m.chooseReference(t)
 		e.Pass = m.o.Register.Pass(t.claim.Pass.Number)
+		watched, ok := m.o.Accounts.Watched(t.claim.Pass)
+		e.Watched, e.WatchLost = watched, !ok
 		if id := t.claim.Pass.Organisation; id != "" {
 			e.Organisation = m.o.Accounts.Look(id)
 		}

@@ -263,9 +263,9 @@ func TestSuspensionOfTheOrganisationRevokes(t *testing.T) {
 	a := r.account["a1"]
 	a.Organisation = "o1"
 	r.account["a1"] = a
-	r.account["o1"] = Account{Status: AccountActive, IsOrganisation: true, Issued: r.wall}
+	r.account["o1"] = Account{Status: AccountActive, Kind: KindOrganisation, Issued: r.wall}
 	r.granted(t)
-	r.account["o1"] = Account{Status: AccountSuspended, IsOrganisation: true, Issued: r.wall}
+	r.account["o1"] = Account{Status: AccountSuspended, Kind: KindOrganisation, Issued: r.wall}
 	r.give(AccountChanged(0, "o1"))
 	r.wantEnd(t, reason.Refused, reason.AccountSuspended)
 }

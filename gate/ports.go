@@ -18,6 +18,10 @@ type Passes interface {
 // Accounts answers from the local cache.
 type Accounts interface {
 	Look(account string) Account
+	// Watched reports whether the pass itself, its holder, his account or the
+	// organisation he acts for is on the watch-list; ok is false where that
+	// cannot be told.
+	Watched(p Pass) (on, ok bool)
 	// CatchingUp reports whether suspensions may have been missed that are
 	// still on their way.
 	CatchingUp() bool

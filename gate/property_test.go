@@ -44,12 +44,18 @@ func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
 					t.Fatal(r.twoFaces())
 				case r.passes["P1"].Revoked:
 					t.Fatal("granted on a revoked pass")
+				case r.listed["P1"]:
+					t.Fatal("granted to somebody on the watch-list")
 				case r.passes["P1"].Last.Known && r.passes["P1"].Last.Ago < r.m.o.Policy.Passback:
 					t.Fatal("granted twice on one pass within the time of passback")
 				}
 			}
 			if s := r.m.state; (s == Reading || s == Matching || s == Deciding || s == Granted || s == Passing) != (r.m.tx != nil) {
 				t.Fatalf("state %v with transaction %v", s, r.m.tx != nil)
+			}
+			// A right taken away wins until the passage starts.
+			if bar := r.bar(); r.m.state == Granted && bar != 0 {
+				t.Fatalf("the grant stands in spite of %v", bar)
 			}
 			if r.m.emergency == On && r.m.state != Emergency && r.m.state != Closed && r.m.state != Maintenance {
 				t.Fatalf("state %v while the emergency input is active", r.m.state)
@@ -135,6 +141,112 @@ func TestNoLivenessNoAdmission(t *testing.T) {
 	})
 }
 
+// bar is what headquarters has taken from the holder of the good pass, or 0.
+func (r *rig) bar() reason.Reason {
+	switch p := r.claims["good"].Pass; {
+	case r.account[p.Account].Status == AccountSuspended, p.Organisation != "" && r.account[p.Organisation].Status == AccountSuspended:
+		return reason.AccountSuspended
+	case r.account[p.Account].Status == AccountCancelled:
+		return reason.AccountCancelled
+	case r.passes[p.Number].Revoked:
+		return reason.PassRevoked
+	case r.listed[p.Number]:
+		return reason.Watchlist
+	default:
+		return 0
+	}
+}
+
+// TestRightTakenAwayWinsUntilThePassageStarts has headquarters take a right
+// away at a random moment of a good traveller's way, from the first step to the
+// last: until the passage has started it is withheld or revoked, and the second
+// record says why; from then on it comes too late for him.
+func TestRightTakenAwayWinsUntilThePassageStarts(t *testing.T) {
+	takes := map[reason.Reason]func(r *rig) string{
+		reason.AccountSuspended: func(r *rig) string {
+			r.account["a1"] = Account{Status: AccountSuspended, Level: 2, Model: "m", Reference: []byte{1}, Organisation: "o1", Issued: r.wall}
+			return "a1"
+		},
+		reason.AccountCancelled: func(r *rig) string {
+			// The organisation and with it everybody it answers for.
+			for _, id := range []string{"a1", "o1"} {
+				a := r.account[id]
+				a.Status = AccountCancelled
+				r.account[id] = a
+			}
+			return ""
+		},
+		reason.PassRevoked: func(r *rig) string {
+			r.passes["P1"] = PassState{Revoked: true, Stamped: r.wall}
+			return ""
+		},
+		reason.Watchlist: func(r *rig) string {
+			r.listed["P1"] = true
+			return ""
+		},
+	}
+	late := 0
+	rapid.Check(t, func(t *rapid.T) {
+		r := newRig(t)
+		c := r.claims["good"]
+		c.Pass.Organisation = "o1"
+		r.claims["good"] = c
+		own := r.account["a1"]
+		own.Organisation, own.Kind = "o1", KindCitizen
+		r.account["a1"], r.account["o1"] = own, Account{Status: AccountActive, Kind: KindOrganisation, Issued: r.wall}
+		r.open(t)
+		id := func() TxID {
+			if r.m.tx == nil {
+				return TxID{}
+			}
+			return r.m.tx.id
+		}
+		way := []func(){
+			func() { r.give(Presence(0, On)) },
+			func() { r.usable(1) },
+			func() { r.give(Symbol(0, r.documents(), r.now, []byte("good"))) },
+			func() { r.usable(2) },
+			func() { r.flush(nil) },
+			func() { r.give(GrantAccepted(0, id())) },
+			func() { r.give(PassageStarted(0, id())) },
+			func() { r.give(PassageCompleted(0, id())) },
+		}
+		const started = 7 // steps after which the passage has started
+		at := rapid.IntRange(0, len(way)-1).Draw(t, "after so many steps")
+		why := rapid.SampledFrom([]reason.Reason{reason.AccountSuspended, reason.AccountCancelled, reason.PassRevoked, reason.Watchlist}).Draw(t, "what")
+		for i, step := range way {
+			if i == at {
+				account := takes[why](r)
+				r.give(AccountChanged(0, account))
+			}
+			step()
+		}
+		r.flushAll()
+		v := r.last(t)
+		if at >= started {
+			late++
+			if v.Outcome != reason.Admitted {
+				t.Fatalf("taken away after the passage had started: %v %v", v.Outcome, v.Reasons)
+			}
+			return
+		}
+		if v.Outcome == reason.Admitted || !slices.Contains(v.Reasons, why) {
+			t.Fatalf("taken away after %d steps: %v %v", at, v.Outcome, v.Reasons)
+		}
+		granted := len(r.grants) > 0
+		if granted != (len(r.revoked) > 0) {
+			t.Fatalf("granted %v, revoked %v", r.grants, r.revoked)
+		}
+		last := r.entries[len(r.entries)-1]
+		if last.Kind != EntryOutcome || last.Public.Outcome != v.Outcome || last.Public.Revoked != granted || !slices.Contains(last.Public.Reasons, why) {
+			t.Fatalf("the second record says %+v", last.Public)
+		}
+	})
+	if late == 0 {
+		t.Error("no run came too late: the rule's end was never put to the test")
+	}
+}
+
 func act(t *rapid.T, r *rig) {
 	level := rapid.SampledFrom([]Level{Unknown, Off, On, Off, On})
 	id := TxID{r.ids}
@@ -194,6 +306,10 @@ func act(t *rapid.T, r *rig) {
 			p := r.passes["P1"]
 			p.Revoked = rapid.IntRange(0, 3).Draw(t, "revoked") == 0
 			r.passes["P1"] = p
+			r.give(AccountChanged(0, ""))
+		},
+		func() {
+			r.listed["P1"] = rapid.IntRange(0, 3).Draw(t, "listed") == 0
 			r.give(AccountChanged(0, ""))
 		},
 		func() { // time enough for another movement

@@ -31,6 +31,8 @@ type rig struct {
 	passes  map[string]PassState
 	unsure  []string
 	catch   bool
+	listed  map[string]bool // on the watch-list, by pass number
+	blind   bool            // the watch-list cannot be asked
 	match   Match
 	own     []byte   // what opens in a pass
 	asked   int      // how often
@@ -80,6 +82,7 @@ func newRig(t helper) *rig {
 	}
 	r.claims = map[string]Claim{"good": {Pass: goodPass()}, "forged": {Fault: reason.PassSignature}, "url": {Fault: reason.PassFormat}}
 	r.account = map[string]Account{"a1": {Status: AccountActive, Level: 2, Model: "m", Reference: []byte{1}, Issued: r.wall}}
+	r.listed = map[string]bool{}
 	r.passes = map[string]PassState{"P1": {Stamped: r.wall.Add(-24 * time.Hour)}}
 	o := Options{
 		Policy: goodPolicy(), Times: DefaultTimes(), Mode: ModeNormal,
@@ -105,6 +108,8 @@ func (r *rig) Read(p []byte, _ time.Time) Claim {
 }
 func (r *rig) Look(a string) Account { return r.account[a] }
 func (r *rig) CatchingUp() bool      { return r.catch }
+
+func (r *rig) Watched(p Pass) (on, ok bool) { return r.listed[p.Number], !r.blind }
 
 func (r *rig) Pass(n string) PassState { return r.passes[n] }
 func (r *rig) Moved(n string, d Direction, _ int64) {

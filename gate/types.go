@@ -73,10 +73,14 @@ type Pass struct {
 	Type         string // border_pass or port_permit
 	Account      string
 	Organisation string
-	Crossings    []string
-	Directions   []Direction
-	ValidFrom    time.Time // first moment of validity
-	ValidTo      time.Time // first moment after it
+	// NameMRZ and Birth are the holder's as the seal has them. They are for the
+	// watch-list alone and stand in no record.
+	NameMRZ    string
+	Birth      time.Time
+	Crossings  []string
+	Directions []Direction
+	ValidFrom  time.Time // first moment of validity
+	ValidTo    time.Time // first moment after it
 	// Model and Template are those of the face reference that the pass carries,
 	// still sealed; empty where it carries none.
 	Model    string
@@ -116,16 +120,27 @@ const (
 	AccountCancelled
 )
 
+// AccountKind says whose an account is.
+type AccountKind uint8
+
+// The kinds of account; the zero value is not known.
+const (
+	KindUnknown AccountKind = iota
+	KindCitizen
+	KindForeigner
+	// KindOrganisation is an organisation's own account, which its lawful
+	// representative or whom that one authorised uses.
+	KindOrganisation
+)
+
 // Account is what the cache knows of an account at one moment.
 type Account struct {
 	Status AccountStatus
 	Level  int // 1 or 2
 	// Organisation is for whom the account's holder may act, or empty.
 	Organisation string
-	// IsOrganisation tells an organisation's own account, which its lawful
-	// representative or whom that one authorised uses.
-	IsOrganisation bool
-	Model          string // of Reference
+	Kind         AccountKind
+	Model        string // of Reference
 	// Reference is the face template; empty where none is enrolled. In an
 	// Evidence the one of the pass stands here where the cache has none that
 	// can be compared.
@@ -275,6 +290,9 @@ type Policy struct {
 	// CacheMaxAge is how old the newest signed statement of the accounts may
 	// be, 72 h in the rules of the border.
 	CacheMaxAge time.Duration
+	// KindMaxAge is the same for one kind of account; it counts where it is
+	// the shorter. A kind that is not named has CacheMaxAge alone.
+	KindMaxAge map[AccountKind]time.Duration
 	// ClockMargin is how far beyond the floor a date must lie to be judged by
 	// plausible time.
 	ClockMargin time.Duration

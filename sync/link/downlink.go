@@ -76,6 +76,7 @@ type Downlink struct {
 	keys     map[string][32]byte
 	keyOrder []string
 	head     wire.Head
+	heard    bool // a head since the link came up
 	effects  map[string]wire.AppliedDecision
 	recent   wire.Applied // last decisions reported
 	hello    time.Time    // when the last one went
@@ -92,8 +93,8 @@ func newDownlink(o DownlinkOptions, c *counters) *Downlink {
 }
 
 // CatchingUp reports whether the gate has just come back and may not have
-// applied the suspensions it missed. It ends when the cursor has reached HQ's
-// newest head, when the link goes down again, or after a bounded time.
+// applied the suspensions it missed. It ends when the cursor has reached a head
+// of HQ that came since, when the link goes down again, or after a bounded time.
 func (d *Downlink) CatchingUp() bool { return d.catching.Load() }
 
 // Refresh has HQ asked for the changes after the cursor. It never blocks.
@@ -126,6 +127,7 @@ func (d *Downlink) handle(m Message) {
 	switch m.Kind {
 	case Up:
 		d.until = time.Now().Add(d.opts.CatchUp)
+		d.heard = false
 		d.setCatching(true)
 	case Down:
 		d.setCatching(false)
@@ -271,7 +273,7 @@ func (d *Downlink) onHead(m Message) {
 		d.counters.add(causeEpoch)
 		return
 	}
-	d.head = h
+	d.head, d.heard = h, true
 	if err := d.opts.Accounts.Head(h); err != nil {
 		d.counters.add(causeStore)
 		d.opts.Logger.Error("Head refused by the replica", "error", err)
@@ -286,7 +288,8 @@ func (d *Downlink) compare(cursor uint64) {
 	case d.head.Issued == 0:
 	case cursor >= d.head.Seq:
 		d.behind = time.Time{}
-		if d.catching.Load() {
+		// A head from before the link went down says nothing of what was missed.
+		if d.heard && d.catching.Load() {
 			d.setCatching(false)
 		}
 	case d.behind.IsZero():

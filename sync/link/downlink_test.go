@@ -294,6 +294,29 @@ func TestCatchingUp(t *testing.T) {
 	})
 }
 
+// TestHeadOfBeforeEndsNoCatchingUp: the gate had a head and was behind it when
+// the link went; what HQ decided meanwhile lies beyond that head.
+func TestHeadOfBeforeEndsNoCatchingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newDown(t)
+		first := r.hq.delta(put("a"))
+		r.give(Message{Kind: Up}, r.hq.head(), Message{Kind: Down})
+		missed := r.hq.delta(suspend("a", 2))
+		r.give(Message{Kind: Up}, r.hq.live(first))
+		if !r.d.CatchingUp() {
+			t.Fatal("caught up with the head of before")
+		}
+		r.give(r.hq.head())
+		if !r.d.CatchingUp() {
+			t.Fatal("caught up with a suspension missing")
+		}
+		r.give(r.hq.live(missed))
+		if r.d.CatchingUp() {
+			t.Fatal("still catching up at the head")
+		}
+	})
+}
+
 func TestHeadAheadForLongIsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newDown(t)

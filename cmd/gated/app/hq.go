@@ -66,7 +66,7 @@ func (c cache) Look(id string) gate.Account {
 		return out
 	}
 	out.Level, out.Model, out.Reference = a.Level, a.Model, a.Reference
-	out.Organisation, out.IsOrganisation = a.Organisation, a.Kind == wire.KindOrganisation
+	out.Organisation, out.Kind = a.Organisation, kinds[a.Kind]
 	switch a.Status {
 	case wire.StatusActive:
 		out.Status = gate.AccountActive
@@ -77,6 +77,21 @@ func (c cache) Look(id string) gate.Account {
 		out.Status = gate.AccountCancelled
 	}
 	return out
+}
+
+// kinds are the lane's words for the kinds of account on the wire.
+var kinds = map[string]gate.AccountKind{
+	wire.KindCitizen: gate.KindCitizen, wire.KindForeigner: gate.KindForeigner, wire.KindOrganisation: gate.KindOrganisation,
+}
+
+// Watched implements gate.Accounts.
+func (c cache) Watched(p gate.Pass) (on, ok bool) {
+	about := []wire.Watched{wire.WatchPass(p.Number), wire.WatchAccount(p.Account), wire.WatchPerson(p.NameMRZ, p.Birth)}
+	if p.Organisation != "" {
+		about = append(about, wire.WatchAccount(p.Organisation))
+	}
+	on, err := c.Replica.Watched(about...)
+	return on, err == nil
 }
 
 // CatchingUp implements gate.Accounts.

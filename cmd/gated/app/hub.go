@@ -23,7 +23,8 @@ type hub struct {
 // recentKept is how many finished transactions the status page shows.
 const recentKept = 20
 
-// event is what the status page's stream says. It holds no personal data.
+// event is what the status page's stream says. It holds no personal data, and
+// none of the reasons that must look like any other referral.
 type event struct {
 	Kind    string             `json:"kind"` // lane or transaction
 	At      int64              `json:"at"`   // CLOCK_MONOTONIC ns
@@ -57,7 +58,9 @@ func (h *hub) Show(v gate.View) {
 		e.Kind, e.Outcome, e.Granted, e.Detail = "transaction", v.Outcome.String(), v.Granted, v.Detail
 		e.Reasons = []string{}
 		for _, r := range v.Reasons {
-			e.Reasons = append(e.Reasons, r.String())
+			if !r.Hidden() { // the officer has it from the record
+				e.Reasons = append(e.Reasons, r.String())
+			}
 		}
 		e.Steps = map[string]float64{}
 		for k, us := range v.Steps {

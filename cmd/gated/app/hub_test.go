@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 
 	"bordergate/gate"
@@ -48,5 +49,22 @@ func TestHubKeepsTheLastTransactions(t *testing.T) {
 	}
 	if _, recent := h.snapshot(); len(recent) != recentKept || recent[recentKept-1].Tx != (gate.TxID{3*recentKept - 1}).String() {
 		t.Fatalf("kept %d", len(recent))
+	}
+}
+
+// TestWatchListIsNotShown: what the stream and the page say of a hit is what
+// they say of any other referral.
+func TestWatchListIsNotShown(t *testing.T) {
+	h := newHub(func() int64 { return 1 })
+	events, end := h.listen()
+	defer end()
+	<-events
+	h.Show(gate.View{Tx: gate.TxID{1}, Outcome: reason.Referred, Reasons: []reason.Reason{reason.AccountLevel, reason.Watchlist, reason.RandomCheck}, Finished: true})
+	e := <-events
+	_, recent := h.snapshot()
+	for _, text := range []string{string(e.json()), string(recent[0].json())} {
+		if strings.Contains(text, "watchlist") || strings.Contains(text, "random_check") || !strings.Contains(text, "account_level") || !strings.Contains(text, "referred") {
+			t.Errorf("shown: %s", text)
+		}
 	}
 }

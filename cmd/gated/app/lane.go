@@ -39,6 +39,20 @@ func passRules() map[string]gate.PassRule {
 	}
 }
 
+// kindMaxAge is how old the cache may be for each kind of account that the
+// station has set a limit for.
+func kindMaxAge(k configs.KindMaxAge) map[gate.AccountKind]time.Duration {
+	out := map[gate.AccountKind]time.Duration{}
+	for kind, limit := range map[gate.AccountKind]time.Duration{
+		gate.KindCitizen: k.Citizen, gate.KindForeigner: k.Foreigner, gate.KindOrganisation: k.Organisation,
+	} {
+		if limit > 0 {
+			out[kind] = limit
+		}
+	}
+	return out
+}
+
 func (a *App) openEyes() error {
 	models, err := configs.LoadModels(a.cfg.Models.Manifest)
 	if err != nil {
@@ -205,7 +219,7 @@ func (a *App) openLane() error {
 	a.lane, err = gate.NewLane(gate.Options{
 		Policy: gate.Policy{
 			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: passRules(), Passback: passback,
-			CacheMaxAge: c.Policy.CacheMaxAge, ClockMargin: clockMargin,
+			CacheMaxAge: c.Policy.CacheMaxAge, KindMaxAge: kindMaxAge(c.Policy.KindMaxAge), ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
 		Times: times, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),

@@ -78,7 +78,7 @@ func gatePass(p pass.Pass) gate.Pass {
 	g := gate.Pass{
 		Number: p.Number, Type: p.Type, Account: p.Account, Organisation: p.Organisation, Crossings: p.Crossings,
 		ValidFrom: localMidnight(p.ValidFrom, 0), ValidTo: localMidnight(p.ValidTo, 1),
-		Model: p.Model, Template: p.SealedTemplate,
+		NameMRZ: p.NameMRZ, Birth: p.Birth, Model: p.Model, Template: p.SealedTemplate,
 	}
 	if p.Directions.Has(pass.Entry) {
 		g.Directions = append(g.Directions, gate.DirEntry)

@@ -147,6 +147,7 @@ func (r *scanRig) Read(payload []byte, at time.Time) gate.Claim {
 	return c
 }
 func (r *scanRig) Look(string) gate.Account            { return gate.Account{Issued: time.Now()} }
+func (r *scanRig) Watched(gate.Pass) (on, ok bool)     { return false, true }
 func (r *scanRig) CatchingUp() bool                    { return false }
 func (r *scanRig) Pass(string) gate.PassState          { return gate.PassState{} }
 func (r *scanRig) Moved(string, gate.Direction, int64) {}
