@@ -26,11 +26,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = barcode(ctx, args[1:], stdout, stderr)
 	case len(args) > 0 && args[0] == "biometrics":
 		err = biometrics(ctx, args[1:], stdout, stderr)
+	case len(args) > 0 && args[0] == "sync":
+		err = syncPart(ctx, args[1:], stdout, stderr)
 	case len(args) == 1 && args[0] == "barcode-reader":
 		runtime.GOMAXPROCS(1) // one thread, as the peers
 		err = serveReader(stdin, stdout)
 	default:
-		err = errors.New("usage: gatebench barcode|biometrics [flags]")
+		err = errors.New("usage: gatebench barcode|biometrics|sync [flags]")
 	}
 	switch {
 	case err == nil:
