@@ -83,6 +83,20 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write gives every write its time. The client does so for a publish only: its
+// pings and acknowledgements would hang in a dead link for ever, and with them
+// the detection of its death.
+func (g *guard) Write(p []byte) (int, error) {
+	if err := g.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	n, err := g.Conn.Write(p)
+	if err != nil {
+		g.lost(fmt.Errorf("%w: %w", ErrLost, err))
+	}
+	return n, err
+}
+
 // Close ends the connection.
 func (g *guard) Close() error {
 	g.lost(ErrLost)

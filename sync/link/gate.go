@@ -71,6 +71,7 @@ type Gate struct {
 type GateStatus struct {
 	Connected  bool              `json:"connected"`
 	Error      string            `json:"error,omitempty"` // why there is no connection
+	Hint       string            `json:"hint,omitempty"`  // what to do about it
 	HQOnline   bool              `json:"hq_online"`
 	CatchingUp bool              `json:"catching_up"`
 	Counters   map[string]uint64 `json:"counters"`
@@ -92,7 +93,7 @@ func NewGate(o GateOptions) (*Gate, error) {
 	o = o.withDefaults()
 	g := &Gate{opts: o, counters: newCounters(), boot: randomID(), changed: make(chan struct{}, 1)}
 	g.session, err = New(Options{
-		Broker: o.Broker, ClientID: "gate-" + o.Gate, TLS: o.TLS, AllowPlain: o.AllowPlain,
+		Broker: o.Broker, ClientID: wire.ClientID(o.Gate), TLS: o.TLS, AllowPlain: o.AllowPlain,
 		Filters: wire.GateFilters(o.Gate), Will: g.will, Backoff: o.Backoff, MaxBackoff: o.MaxBackoff,
 		Logger: o.Logger, Dial: o.Dial,
 	})
@@ -174,7 +175,7 @@ func (g *Gate) Status() GateStatus {
 		CatchingUp: g.CatchingUp(), Counters: g.counters.snapshot(),
 	}
 	if err := g.session.LastError(); err != nil {
-		s.Error = err.Error()
+		s.Error, s.Hint = err.Error(), g.session.hint(err)
 	}
 	return s
 }

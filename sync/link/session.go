@@ -161,6 +161,15 @@ func (s *Session) LastError() error {
 	return nil
 }
 
+// hint is what somebody at the gate can do about err.
+func (s *Session) hint(err error) string {
+	now := time.Now()
+	if s.opts.TLS != nil && s.opts.TLS.Time != nil {
+		now = s.opts.TLS.Time()
+	}
+	return hint(err, now)
+}
+
 // Connected reports whether there is a connection now.
 func (s *Session) Connected() bool { return s.current() != nil }
 
@@ -180,8 +189,7 @@ func (s *Session) Serve(ctx context.Context) error {
 		}
 		wait := time.Duration(rand.Int64N(int64(pause) + 1)) // full jitter: gates must not come back in step
 		s.lost.Store(&err)
-		s.opts.Logger.Warn("Broker connection ended", "error", err, "retry_in", wait,
-			"hint", "check that headquarters' broker is up, the cable, and the broker's address; the gate goes on alone")
+		s.opts.Logger.Warn("Broker connection ended", "error", err, "retry_in", wait, "hint", s.hint(err)+"; the gate goes on alone")
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -207,6 +215,10 @@ func (s *Session) connectOnce(ctx context.Context) error {
 		<-tok.Done()
 	}
 	if err := tok.Error(); err != nil {
+		// What the network said is the better word: the client hides it.
+		if cause := context.Cause(lost); cause != nil && cause != ErrLost { //nolint:errorlint // ErrLost bare says nothing
+			err = cause
+		}
 		return fmt.Errorf("connect broker: %w", err)
 	}
 	if !s.push(lost, Message{Kind: Up, Conn: c.id}) {

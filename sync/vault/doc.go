@@ -9,6 +9,10 @@
 // existing one is ever replaced. A wrong master key is refused at Open, before
 // anything is sealed under it.
 //
+// A gate's own keys are here too. They are made on the machine and never leave
+// it; the TLS certificate that headquarters gives for one of them is read anew
+// for every connection, and none but headquarters' own authorities count.
+//
 // A Vault is safe for concurrent use. One process owns a folder of keys. The
 // first Seal of a day waits for the disk; all others only compute.
 package vault

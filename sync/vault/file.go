@@ -80,7 +80,12 @@ func (v *Vault) load(s slot) (*DayKey, error) {
 
 // createFile makes path with content b, whole or not at all, durable before it
 // returns. An existing file is never replaced: fs.ErrExist.
-func createFile(path string, b []byte) error {
+func createFile(path string, b []byte) error { return putFile(path, b, unix.RENAME_NOREPLACE) }
+
+// replaceFile is createFile for what may be there already.
+func replaceFile(path string, b []byte) error { return putFile(path, b, 0) }
+
+func putFile(path string, b []byte, flags uint) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
 	if err != nil {
@@ -98,7 +103,7 @@ func createFile(path string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	err = unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	err = unix.Renameat2(unix.AT_FDCWD, tmp, unix.AT_FDCWD, path, flags)
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: tmp, New: path, Err: err}
 	}

@@ -2,7 +2,10 @@ package vault
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
@@ -98,6 +101,23 @@ func (r *Request) check() error {
 		return fmt.Errorf("%w: certificate request", ErrRequest)
 	}
 	return nil
+}
+
+// TLSKey is the public key that the certificate request asks to have certified.
+func (r *Request) TLSKey() (crypto.PublicKey, error) {
+	block, _ := pem.Decode([]byte(r.CSR))
+	if block == nil {
+		return nil, fmt.Errorf("%w: certificate request", ErrRequest)
+	}
+	csr, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: certificate request", ErrRequest)
+	}
+	key, ok := csr.PublicKey.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("%w: tls key is not on P-256", ErrRequest)
+	}
+	return key, nil
 }
 
 // digest covers every field that headquarters relies on, each with its length.

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,13 @@ type Bundle struct {
 	Root []byte      `json:"root"` // Ed25519 public key
 	Keys []BundleKey `json:"keys"`
 	Seal []byte      `json:"seal"` // HPKE public key (X25519) for personal data
+	// TLS are the authorities (X.509, DER) of the broker's certificate and of
+	// the gates': no other authority of the machine counts. Empty: no TLS.
+	TLS [][]byte `json:"tls,omitempty"`
 }
+
+// ErrNoAuthority means that a bundle vouches for no TLS authority.
+var ErrNoAuthority = errors.New("bundle names no authority for TLS")
 
 // BundleKey is one of HQ's online keys.
 type BundleKey struct {
@@ -122,7 +129,26 @@ func parseBundle(b []byte, pin string) (Bundle, error) {
 	if _, err := ParseSealKey(out.Seal); err != nil {
 		return Bundle{}, err
 	}
+	if _, err := out.Authorities(); err != nil && !errors.Is(err, ErrNoAuthority) {
+		return Bundle{}, err
+	}
 	return out, nil
+}
+
+// Authorities gives the authorities that the link's TLS believes.
+func (b Bundle) Authorities() (*x509.CertPool, error) {
+	if len(b.TLS) == 0 {
+		return nil, ErrNoAuthority
+	}
+	pool := x509.NewCertPool()
+	for _, der := range b.TLS {
+		c, err := x509.ParseCertificate(der)
+		if err != nil || !c.IsCA || c.CheckSignatureFrom(c) != nil {
+			return nil, fmt.Errorf("read bundle: authority for TLS: %w", ErrPayload)
+		}
+		pool.AddCert(c)
+	}
+	return pool, nil
 }
 
 // Keyring gives the bundle's online keys. A key that claims the root's, a

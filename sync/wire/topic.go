@@ -33,6 +33,9 @@ func Down(gate, leaf string) string { return Prefix + "dn/" + gate + "/" + leaf 
 // DownAck is the topic of HQ's retained acknowledgement of a stream.
 func DownAck(gate string, s Stream) string { return Down(gate, "ack/"+s.String()) }
 
+// ClientID is a gate's name at a broker. Two of one name throw each other out.
+func ClientID(gate string) string { return "gate-" + gate }
+
 // GateFilters are the subscriptions of a gate.
 func GateFilters(gate string) []string {
 	return []string{Prefix + "dn/" + gate + "/#", Prefix + "all/#", TopicHQ}
