@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"net"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -34,7 +36,8 @@ func checkGate(c *Gate, d *document) {
 	checkWiring(c.Gate.Direction, c.Turnstile, d)
 	checkScanner(c.Scanner, c.Turnstile.Port, d)
 	checkTrust(c.Trust, d)
-	d.link("hq.broker", c.HQ.Broker, true, "tcp", "ssl")
+	d.link("hq.broker", c.HQ.Broker, true, "ssl", "tcp")
+	checkPlain(c.HQ.Broker, d)
 	d.filled("hq.bundle", c.HQ.Bundle)
 	checkFingerprint("hq.fingerprint", c.HQ.Fingerprint, d)
 	between(d, "policy.cache_max_age", c.Policy.CacheMaxAge, time.Second, 72*time.Hour)
@@ -51,6 +54,17 @@ func checkGate(c *Gate, d *document) {
 	d.oneOf("policy.movements", c.Policy.Movements, "unchecked", "complete")
 	d.oneOf("evidence.images", c.Evidence.Images, "off", "exceptions", "all")
 	between(d, "evidence.retention", c.Evidence.Retention, 24*time.Hour, 8760*time.Hour)
+}
+
+// checkPlain demands TLS to another machine.
+func checkPlain(broker string, d *document) {
+	u, err := url.Parse(broker)
+	if err != nil || u.Scheme != "tcp" || u.User != nil {
+		return
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && u.Hostname() != "" && (ip == nil || !ip.IsLoopback()) {
+		d.fault("hq.broker", "leads to another machine without TLS", "ssl://HOST:8883")
+	}
 }
 
 func checkPlace(p Place, d *document) {

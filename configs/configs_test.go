@@ -102,9 +102,10 @@ func TestGateRules(t *testing.T) {
 		"status open":             {"127.0.0.1:7080", "0.0.0.0:7080", "status.listen", "this machine alone"},
 		"status port":             {"127.0.0.1:7080", "127.0.0.1:70800", "status.listen", "no port"},
 		"control long":            {"/run/bordergate/gated.sock", "/run/" + strings.Repeat("x", 110), "paths.control", "longer than the 107"},
-		"broker scheme":           {"tcp://127.0.0.1:1883", "http://127.0.0.1:1883", "hq.broker", "begins with none"},
-		"broker port":             {"tcp://127.0.0.1:1883", "tcp://127.0.0.1", "hq.broker", "no port"},
-		"broker password":         {"tcp://127.0.0.1:1883", "tcp://user:hidden@127.0.0.1:1883", "hq.broker", "password"},
+		"broker scheme":           {"ssl://hq.example:8883", "http://127.0.0.1:1883", "hq.broker", "begins with none"},
+		"broker plain":            {"ssl://hq.example:8883", "tcp://hq.example:1883", "hq.broker", "without TLS"},
+		"broker port":             {"ssl://hq.example:8883", "tcp://127.0.0.1", "hq.broker", "no port"},
+		"broker password":         {"ssl://hq.example:8883", "tcp://user:hidden@127.0.0.1:1883", "hq.broker", "password"},
 		"fingerprint":             {"ab12", "xy12", "hq.fingerprint", "not a fingerprint"},
 		"kind laxer":              {"referral_hold: 10s", "referral_hold: 10s, kind_max_age: {foreigner: 100h}", "policy.kind_max_age.foreigner", "out of range"},
 		"cache laxer":             {"cache_max_age: 72h", "cache_max_age: 73h", "policy.cache_max_age", "out of range"},
@@ -184,8 +185,24 @@ func TestShippedHQ(t *testing.T) {
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:1883" || c.Simulated {
+	if c.Listen != "ssl://0.0.0.0:8883" || len(c.Names) != 1 || c.Simulated {
 		t.Errorf("decoded %+v", c)
+	}
+}
+
+func TestHeadquartersListensWithTLSOrToItself(t *testing.T) {
+	for listen, want := range map[string]string{
+		"ssl://0.0.0.0:8883": "", "ssl://:8883": "", "127.0.0.1:0": "", "tcp://localhost:1883": "",
+		"0.0.0.0:1883": "without TLS", "tcp://hq.example:1883": "without TLS", "ssl://hq.example": "not host:port", "http://127.0.0.1:80": "not host:port",
+	} {
+		file := filepath.Join(t.TempDir(), "hq.yaml")
+		if err := os.WriteFile(file, []byte("version: 1\nlisten: \""+listen+"\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, faults := LoadHQ(file)
+		if err := faults.Err(); want == "" && err != nil || want != "" && (len(faults) != 1 || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", listen, err, want)
+		}
 	}
 }
 

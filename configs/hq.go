@@ -1,15 +1,22 @@
 package configs
 
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
 // HQ is the file of a headquarters process. Relative paths are taken from the
 // working directory of the process.
 type HQ struct {
-	Version   int    `yaml:"version"`   // 1
-	Listen    string `yaml:"listen"`    // host:port of the MQTT listener; port 0 lets the system choose
-	Store     string `yaml:"store"`     // folder of the records and accounts
-	Identity  string `yaml:"identity"`  // folder of headquarters' keys
-	Control   string `yaml:"control"`   // UNIX socket for commands to a running process
-	Accounts  string `yaml:"accounts"`  // file of accounts to begin with; empty for none
-	Simulated bool   `yaml:"simulated"` // set by the simulator only
+	Version   int      `yaml:"version"`   // 1
+	Listen    string   `yaml:"listen"`    // ssl://host:port of the MQTT listener, or host:port of this machine alone without TLS; port 0: any
+	Names     []string `yaml:"names"`     // names and addresses by which gates call this machine, beside listen's
+	Store     string   `yaml:"store"`     // folder of the records and accounts
+	Identity  string   `yaml:"identity"`  // folder of headquarters' keys
+	Control   string   `yaml:"control"`   // UNIX socket for commands to a running process
+	Accounts  string   `yaml:"accounts"`  // file of accounts to begin with; empty for none
+	Simulated bool     `yaml:"simulated"` // set by the simulator only
 }
 
 // DefaultHQ returns what a headquarters' file need not say.
@@ -30,11 +37,31 @@ func LoadHQ(path string) (*HQ, Faults) {
 
 func checkHQ(c *HQ, d *document) {
 	d.version(c.Version)
-	d.address("listen", c.Listen)
+	checkListen(c.Listen, d)
+	for i, n := range c.Names {
+		if n == "" || len(n) > 253 || strings.ContainsAny(n, " /:*") && net.ParseIP(n) == nil {
+			d.fault(fmt.Sprintf("names[%d]", i), "is neither a host's name nor an IP address", "such as hq.example or 192.0.2.10, without scheme and port")
+		}
+	}
 	d.filled("store", c.Store)
 	d.filled("identity", c.Identity)
 	d.socket("control", c.Control)
 	if c.Store != "" && c.Store == c.Identity {
 		d.fault("store", "is the identity folder too", "keep keys in a folder of their own, so that a copy of the store holds none")
+	}
+}
+
+// checkListen demands TLS wherever another machine can come.
+func checkListen(value string, d *document) {
+	address, secure := strings.CutPrefix(value, "ssl://")
+	if !secure {
+		address, _ = strings.CutPrefix(value, "tcp://")
+	}
+	host, ok := d.address("listen", address)
+	if !ok || secure {
+		return
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		d.fault("listen", "takes gates from other machines without TLS", "ssl://HOST:8883")
 	}
 }

@@ -52,7 +52,7 @@ func cmdServe(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	hq, err := app.New(ctx, app.Options{
-		Listen: s.hq.Listen, Store: s.hq.Store, Identity: s.hq.Identity, Control: s.hq.Control,
+		Listen: s.hq.Listen, Names: s.hq.Names, Store: s.hq.Store, Identity: s.hq.Identity, Control: s.hq.Control,
 		Accounts: s.hq.Accounts, Simulated: s.hq.Simulated, Logger: newLogger(e.Err),
 		Ready: func(addr string) { fmt.Fprintf(e.Err, "HQ ready %s\n", addr) },
 	})
@@ -68,67 +68,6 @@ func cmdServe(ctx context.Context, e env, args []string) error {
 // ask has the running HQ do something, or says that there is none.
 func ask(ctx context.Context, e env, s *settings, method, target string, body any) error {
 	return s.client().Do(ctx, method, target, body, e.Out)
-}
-
-func cmdGateAdd(ctx context.Context, e env, args []string) error {
-	s := newFlags(e, "gate add")
-	file := s.fs.String("request", "", "request that gatectl identity init made")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "request"); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(*file)
-	if err != nil {
-		return err
-	}
-	err = ask(ctx, e, s, http.MethodPost, "/gates", b)
-	if !errors.Is(err, app.ErrNotRunning) {
-		return err
-	}
-	entry, err := app.AddGate(s.hq.Identity, b)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(e.Out).Encode(entry)
-}
-
-func cmdGateList(_ context.Context, e env, args []string) error {
-	s := newFlags(e, "gate list")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	list, err := app.ListGates(s.hq.Identity)
-	if err != nil {
-		return err
-	}
-	for _, g := range list {
-		if err := json.NewEncoder(e.Out).Encode(g); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func cmdGateRetire(ctx context.Context, e env, args []string) error {
-	s := newFlags(e, "gate retire")
-	gate := s.fs.String("gate", "", "gate id")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "gate"); err != nil {
-		return err
-	}
-	err := ask(ctx, e, s, http.MethodPost, "/gates/retire", []byte(*gate))
-	if !errors.Is(err, app.ErrNotRunning) {
-		return err
-	}
-	entry, err := app.RetireGate(s.hq.Identity, *gate)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(e.Out).Encode(entry)
 }
 
 func cmdAccountPut(ctx context.Context, e env, args []string) error {

@@ -3,8 +3,8 @@
 // Every command prints its result as JSON on standard output and everything
 // else on standard error. The exit status is 0 for done and positive, 1 for
 // done and negative (refused, not applied by all), 2 for could not do it. All
-// commands but init and serve talk to a running "hqd serve" over its control
-// socket; "gate add|list|retire" work without one as well.
+// commands but init, authority and serve talk to a running "hqd serve" over its control
+// socket; "gate add|renew|list|retire" work without one as well.
 package main
 
 import (
@@ -48,7 +48,9 @@ func commands() []command {
 	return []command{
 		{"init", "make headquarters' keys: --dir DIR", cmdInit},
 		{"serve", "run headquarters: --config FILE", cmdServe},
-		{"gate add", "register a gate: --request FILE", cmdGateAdd},
+		{"authority renew", "certify the TLS authority anew, with the root key: --dir DIR", cmdAuthorityRenew},
+		{"gate add", "register a gate and certify its TLS key: --request FILE [--certificate FILE]", cmdGateAdd},
+		{"gate renew", "sign a gate's certificate again: --gate ID [--certificate FILE]", cmdGateRenew},
 		{"gate list", "list the registered gates", cmdGateList},
 		{"gate retire", "retire a gate: --gate ID", cmdGateRetire},
 		{"account put", "enrol accounts: --file FILE", cmdAccountPut},
@@ -121,7 +123,7 @@ func newFlags(e env, name string) *settings {
 	s.fs.SetOutput(e.Err)
 	s.fs.StringVar(&s.file, "config", "", "headquarters' file")
 	for name, text := range map[string]string{
-		"listen": "host:port of the MQTT listener", "store": "folder of the store",
+		"listen": "ssl://host:port of the MQTT listener, or tcp:// on this machine", "store": "folder of the store",
 		"identity": "folder of the keys", "control": "path of the control socket",
 	} {
 		s.over[name] = s.fs.String(name, "", text+", instead of the file's")

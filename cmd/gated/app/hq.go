@@ -2,17 +2,20 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"bordergate/gate"
 	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 	"bordergate/sync/link"
+	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
 
@@ -136,8 +139,12 @@ func (a *App) openHQ() error {
 	if err := a.noRollback(bundle); err != nil {
 		return err
 	}
+	secure, err := a.linkTLS(bundle)
+	if err != nil {
+		return err
+	}
 	g, err := link.NewGate(link.GateOptions{
-		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
+		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, TLS: secure, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
 		Journal: outbox{a.journal}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
 		State: a.wireState, Now: a.linkClock,
 		OnChange:     func(account string) { a.post(gate.AccountChanged(monoNow(), account)) },
@@ -156,6 +163,29 @@ func (a *App) openHQ() error {
 	a.run("headquarters", g.Serve)
 	a.run("time floor", a.keepFloor)
 	return nil
+}
+
+// linkTLS is nil for a broker on this machine without TLS. A certificate that is
+// missing or out of time keeps the gate from headquarters, not from its work.
+func (a *App) linkTLS(b wire.Bundle) (*tls.Config, error) {
+	if !strings.HasPrefix(a.cfg.HQ.Broker, "ssl://") {
+		return nil, nil
+	}
+	c, err := vault.ClientTLS(a.cfg.Paths.Identity, a.cfg.Gate.ID, b, a.tlsClock)
+	if errors.Is(err, wire.ErrNoAuthority) {
+		return nil, fmt.Errorf("check hq.bundle: %w (have headquarters run hqd authority renew, and get its newest hq.json)", err)
+	}
+	return c, err
+}
+
+// tlsClock is by what certificates are judged: a clock that has fallen behind
+// what headquarters once signed is known to be wrong by that much at least.
+func (a *App) tlsClock() time.Time {
+	now, _, floor := a.clock.Wall()
+	if now.Before(floor) {
+		return floor
+	}
+	return now
 }
 
 // factBundle is the journal's monotone fact of the bundle's version.

@@ -116,7 +116,7 @@ func (a *App) hqStatus(s *Status) {
 		l := a.hq.gate.Status()
 		s.HQ.Connected, s.HQ.CatchingUp = l.Connected, l.CatchingUp
 		if l.Error != "" {
-			s.HQ.Error = l.Error + " (check hq.broker, the cable, and that headquarters is up; the gate goes on alone)"
+			s.HQ.Error = l.Error + " (" + l.Hint + "; the gate goes on alone)"
 		}
 	}
 	if a.replica != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,11 +21,12 @@ import (
 
 // Options of headquarters.
 type Options struct {
-	Listen    string // host:port of the MQTT listener; port 0: any
-	Store     string // folder of the store
-	Identity  string // folder of the keys
-	Control   string // path of the control socket
-	Accounts  string // file of accounts to begin with, or empty
+	Listen    string   // ssl://host:port of the MQTT listener, or host:port without TLS; port 0: any
+	Names     []string // what gates call this machine, for its certificate, beside the listener's host
+	Store     string   // folder of the store
+	Identity  string   // folder of the keys
+	Control   string   // path of the control socket
+	Accounts  string   // file of accounts to begin with, or empty
 	Simulated bool
 	HeadEvery time.Duration        // between heads, 10 s; a head expires after three
 	Ready     func(address string) // called once, when ingest is there
@@ -40,6 +42,8 @@ type App struct {
 	ledger  *ledger
 	events  *eventStore
 	fleet   *fleet
+	door    *door
+	secure  bool // gates come by TLS
 	session *link.Session
 	boot    string
 	shards  []chan link.Message
@@ -94,15 +98,19 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.defers(lock.Close)
-	if a.engine, err = startEngine(ctx, filepath.Join(a.opts.Store, "nats"), a.opts.Listen, a.opts.Logger); err != nil {
+	if err := a.openBroker(ctx); err != nil {
 		return err
 	}
 	a.defers(func() error { a.engine.stop(); return nil })
 	if err := a.openStores(ctx); err != nil {
 		return err
 	}
+	broker, secure := "tcp://"+a.localAddress(), (*tls.Config)(nil)
+	if a.secure {
+		broker, secure = "ssl://"+a.localAddress(), a.door.clientTLS(a.id.authority)
+	}
 	if a.session, err = link.New(link.Options{
-		Broker: "tcp://" + a.localAddress(), ClientID: "hq", AllowPlain: true, Filters: wire.HQFilters(),
+		Broker: broker, TLS: secure, ClientID: "hq", AllowPlain: true, Filters: wire.HQFilters(),
 		Will: a.will, Backoff: 50 * time.Millisecond, MaxBackoff: 2 * time.Second, Queue: 1024, Logger: a.opts.Logger,
 	}); err != nil {
 		return err
@@ -118,6 +126,28 @@ func (a *App) open(ctx context.Context) error {
 	return writeFile(filepath.Join(a.opts.Store, "address"), []byte(a.Address()+"\n"), 0o644)
 }
 
+// openBroker opens the broker's door, and nobody is behind it yet.
+func (a *App) openBroker(ctx context.Context) error {
+	address, secure, err := listenAddress(a.opts.Listen)
+	if err != nil {
+		return err
+	}
+	if a.fleet, err = openFleet(a.opts.Identity); err != nil {
+		return err
+	}
+	if a.door, err = newDoor(a.fleet); err != nil {
+		return err
+	}
+	var conf *tls.Config
+	if a.secure = secure; secure {
+		if conf, err = a.id.authority.serverTLS(hostOf(address), a.opts.Names); err != nil {
+			return err
+		}
+	}
+	a.engine, err = startEngine(ctx, filepath.Join(a.opts.Store, "nats"), address, conf, a.door, a.opts.Logger)
+	return err
+}
+
 func (a *App) openStores(ctx context.Context) error {
 	var err error
 	if a.records, err = openRecords(ctx, a.engine); err != nil {
@@ -128,9 +158,6 @@ func (a *App) openStores(ctx context.Context) error {
 	}
 	a.ledger.publish = a.publishChanges
 	if a.events, err = openEvents(ctx, a.engine); err != nil {
-		return err
-	}
-	if a.fleet, err = openFleet(a.opts.Identity); err != nil {
 		return err
 	}
 	if a.opts.Accounts == "" {

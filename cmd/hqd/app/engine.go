@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,8 +34,9 @@ type engine struct {
 }
 
 // startEngine opens the store in dir and listens for MQTT on listen, whose
-// port may be 0.
-func startEngine(ctx context.Context, dir, listen string, logger *slog.Logger) (*engine, error) {
+// port may be 0. Secure is nil where it is to be listened without TLS, and then
+// everybody who reaches the port may come in.
+func startEngine(ctx context.Context, dir, listen string, secure *tls.Config, d *door, logger *slog.Logger) (*engine, error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
 		return nil, fmt.Errorf("start broker: address %q: %w", listen, err)
@@ -53,18 +55,22 @@ func startEngine(ctx context.Context, dir, listen string, logger *slog.Logger) (
 	e.opts = &server.Options{
 		ServerName: "hqd", DontListen: true, NoSigs: true, MaxPayload: maxPayload, MaxPending: 64 << 20,
 		JetStream: true, StoreDir: dir, SyncAlways: true,
-		MQTT: server.MQTTOpts{Host: host, Port: port},
+		MQTT: server.MQTTOpts{Host: host, Port: port, TLSConfig: secure, TLSTimeout: 10},
+	}
+	if secure != nil {
+		e.opts.CustomClientAuthentication = d
 	}
 	if e.srv, err = server.NewServer(e.opts); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
+	d.srv = e.srv
 	e.srv.SetLoggerV2(e.log, false, false, false)
 	e.srv.Start()
 	if !e.srv.ReadyForConnections(10 * time.Second) {
 		e.stop()
 		return nil, fmt.Errorf("start broker on %s: %w", listen, e.log.fault())
 	}
-	if e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.MaxReconnects(-1)); err == nil {
+	if e.nc, err = nats.Connect("", nats.InProcessServer(e.srv), nats.MaxReconnects(-1), nats.Token(d.token)); err == nil {
 		e.js, err = jetstream.New(e.nc)
 	}
 	if err != nil {

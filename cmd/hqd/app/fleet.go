@@ -120,15 +120,17 @@ func (f *fleet) count(gate, cause string) {
 
 // GateStatus is a gate in HQ's view.
 type GateStatus struct {
-	Gate      string            `json:"gate"`
-	Retired   bool              `json:"retired"`
-	Up        bool              `json:"up"`
-	Seen      time.Time         `json:"seen,omitzero"`
-	Software  string            `json:"software,omitempty"`
-	Simulated bool              `json:"simulated"`
-	State     wire.State        `json:"state"`
-	Stored    map[string]uint64 `json:"stored"` // records of the present epoch, by stream
-	Counters  map[string]uint64 `json:"counters,omitempty"`
+	Gate      string     `json:"gate"`
+	Retired   bool       `json:"retired"`
+	Up        bool       `json:"up"`
+	Seen      time.Time  `json:"seen,omitzero"`
+	Software  string     `json:"software,omitempty"`
+	Simulated bool       `json:"simulated"`
+	State     wire.State `json:"state"`
+	// CertificateUntil is when the gate's certificate ends.
+	CertificateUntil time.Time         `json:"certificate_until,omitzero"`
+	Stored           map[string]uint64 `json:"stored"` // records of the present epoch, by stream
+	Counters         map[string]uint64 `json:"counters,omitempty"`
 }
 
 func (f *fleet) status() ([]GateStatus, map[string]uint64) {
@@ -140,6 +142,7 @@ func (f *fleet) status() ([]GateStatus, map[string]uint64) {
 		out = append(out, GateStatus{
 			Gate: name, Retired: !g.entry.Retired.IsZero(), Up: g.up, Seen: g.seen,
 			Software: g.birth.Software, Simulated: g.birth.Simulated, State: g.state, Counters: maps.Clone(g.count),
+			CertificateUntil: g.entry.Until,
 		})
 	}
 	return out, maps.Clone(f.count0)

@@ -1,7 +1,10 @@
 package app
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +32,12 @@ type GateEntry struct {
 	Fingerprint string    `json:"fingerprint"`
 	Added       time.Time `json:"added"`
 	Retired     time.Time `json:"retired,omitzero"`
+	// Certificate is headquarters' for the gate's TLS key, PEM. Renewed is the
+	// one before it where a gate has changed that key: it serves until the gate
+	// has the new one, at the longest until it ends.
+	Certificate string    `json:"certificate,omitempty"`
+	Renewed     string    `json:"renewed,omitempty"`
+	Until       time.Time `json:"certificate_until,omitzero"`
 	// Former are earlier keys, so that old records can still be attributed.
 	Former []wire.BundleKey `json:"former,omitempty"`
 }
@@ -51,13 +60,90 @@ func AddGate(dir string, request []byte) (GateEntry, error) {
 	if _, err := e.ring(); err != nil {
 		return GateEntry{}, fmt.Errorf("add gate: %w", err)
 	}
+	if err := e.certify(dir, r); err != nil {
+		return GateEntry{}, fmt.Errorf("add gate: %w", err)
+	}
 	if old, err := readGate(gatePath(dir, r.Gate)); err == nil {
 		e.Former = old.Former
+		if old.Kid == e.Kid && old.Retired.IsZero() {
+			e.Renewed = old.Certificate
+		}
 		if old.Kid != e.Kid {
 			e.Former = append(e.Former, wire.BundleKey{Kid: old.Kid, Role: wire.RoleGate, Pub: old.Sign, NotAfter: e.Added})
 		}
 	}
 	return e, saveGate(dir, e)
+}
+
+// certify has the authority sign the key of the gate's certificate request. An
+// identity without an authority has none to give, and no gate comes by TLS.
+func (g *GateEntry) certify(dir string, r vault.Request) error {
+	pub, err := r.TLSKey()
+	if err == nil {
+		err = g.sign(dir, pub)
+	}
+	return err
+}
+
+func (g *GateEntry) sign(dir string, pub crypto.PublicKey) error {
+	id, err := LoadIdentity(dir)
+	if err != nil || id.authority == nil {
+		return err
+	}
+	if g.Certificate, err = id.authority.forGate(g.Gate, pub); err != nil {
+		return err
+	}
+	c, err := certified(g.Certificate)
+	if err == nil {
+		g.Until = c.NotAfter
+	}
+	return err
+}
+
+// RenewGate signs the gate's present TLS key again.
+func RenewGate(dir, gate string) (GateEntry, error) {
+	e, err := renewGate(dir, gate)
+	if err != nil {
+		return GateEntry{}, fmt.Errorf("renew gate: %w", err)
+	}
+	return e, nil
+}
+
+func renewGate(dir, gate string) (GateEntry, error) {
+	if !wire.ValidGateID(gate) {
+		return GateEntry{}, ErrGate
+	}
+	e, err := readGate(gatePath(dir, gate))
+	switch {
+	case err != nil:
+		return GateEntry{}, fmt.Errorf("%w: %w", ErrGate, err)
+	case !e.Retired.IsZero():
+		return GateEntry{}, fmt.Errorf("%w: it was retired on %s", ErrGate, e.Retired.Format(time.DateOnly))
+	case e.Certificate == "":
+		return GateEntry{}, fmt.Errorf("%w: it was never certified; register its request again with hqd gate add", ErrGate)
+	}
+	old, err := certified(e.Certificate)
+	if err != nil {
+		return GateEntry{}, err
+	}
+	if err := e.sign(dir, old.PublicKey); err != nil {
+		return GateEntry{}, err
+	}
+	return e, saveGate(dir, e)
+}
+
+// holds reports whether a certificate's key is one that the gate may come with.
+func (g GateEntry) holds(c *x509.Certificate) bool {
+	for _, text := range []string{g.Certificate, g.Renewed} {
+		known, err := certified(text)
+		if err != nil {
+			continue
+		}
+		if pub, ok := known.PublicKey.(*ecdsa.PublicKey); ok && pub.Equal(c.PublicKey) {
+			return true
+		}
+	}
+	return false
 }
 
 // RetireGate ends a gate: nothing it sends is accepted any more, and the group

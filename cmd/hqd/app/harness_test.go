@@ -29,6 +29,7 @@ const patience = 30 * time.Second
 type hqRig struct {
 	t           *testing.T
 	dir, listen string
+	scheme      string // tcp or ssl
 	fingerprint string
 	app         *App
 	stop        func()
@@ -36,7 +37,7 @@ type hqRig struct {
 
 func newHQ(t *testing.T) *hqRig {
 	t.Helper()
-	h := &hqRig{t: t, dir: t.TempDir(), listen: freeAddress(t)}
+	h := &hqRig{t: t, dir: t.TempDir(), listen: freeAddress(t), scheme: "tcp"}
 	print, err := Init(filepath.Join(h.dir, "id"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +51,16 @@ func newHQ(t *testing.T) *hqRig {
 	return h
 }
 
+// newSecureHQ is newHQ with TLS, as at a station.
+func newSecureHQ(t *testing.T) *hqRig {
+	t.Helper()
+	h := newHQ(t)
+	h.scheme = "ssl"
+	return h
+}
+
+func (h *hqRig) address() string { return h.scheme + "://" + h.listen }
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +73,7 @@ func freeAddress(t *testing.T) string {
 
 func (h *hqRig) options(ready func(string)) Options {
 	return Options{
-		Listen: h.listen, Store: filepath.Join(h.dir, "store"), Identity: filepath.Join(h.dir, "id"),
+		Listen: h.address(), Store: filepath.Join(h.dir, "store"), Identity: filepath.Join(h.dir, "id"),
 		Control: filepath.Join(h.dir, "hqd.sock"), Simulated: true, Ready: ready, HeadEvery: time.Second,
 	}
 }
@@ -200,6 +211,8 @@ type gateRig struct {
 	catching chan bool
 	online   chan bool
 	fatal    chan error
+	bundle   []byte           // headquarters' bundle; nil: the one it has now
+	now      func() time.Time // by which certificates are judged; nil: the system's
 	stop     func()
 }
 
@@ -217,10 +230,14 @@ func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var entry GateEntry
 	if h.app != nil {
-		_, err = ask[GateEntry](t, h, "POST", "/gates", request)
+		entry, err = ask[GateEntry](t, h, "POST", "/gates", request)
 	} else {
-		_, err = AddGate(filepath.Join(h.dir, "id"), request)
+		entry, err = AddGate(filepath.Join(h.dir, "id"), request)
+	}
+	if err == nil {
+		_, err = vault.InstallCertificate(filepath.Join(dir, "id"), []byte(entry.Certificate))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +284,16 @@ func (g *gateRig) reopen() {
 
 func (g *gateRig) start(h *hqRig) {
 	g.t.Helper()
+	g.startAt(h, h.address())
+}
+
+// startAt starts the gate with a broker's address.
+func (g *gateRig) startAt(h *hqRig, broker string) {
+	g.t.Helper()
 	raw, err := os.ReadFile(BundlePath(filepath.Join(h.dir, "id")))
+	if g.bundle != nil {
+		raw = g.bundle
+	}
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -275,8 +301,16 @@ func (g *gateRig) start(h *hqRig) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	now := g.now
+	if now == nil {
+		now = time.Now
+	}
+	secure, err := vault.ClientTLS(filepath.Join(g.dir, "id"), g.id.Gate, bundle, now)
+	if err != nil {
+		g.t.Fatal(err)
+	}
 	g.link, err = link.NewGate(link.GateOptions{
-		Gate: g.id.Gate, Broker: "tcp://" + h.listen, Bundle: bundle, Signer: g.id.Signer, Key: g.id.HPKE,
+		Gate: g.id.Gate, Broker: broker, TLS: secure, Bundle: bundle, Signer: g.id.Signer, Key: g.id.HPKE,
 		Journal: g.out, Keys: g.vault, Accounts: g.accounts, Simulated: true,
 		OnChange:     func(id string) { offer(g.changed, id) },
 		OnCatchingUp: func(on bool) { offer(g.catching, on) },
@@ -377,7 +411,7 @@ func (h *hqRig) spawn() {
 		h.t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "HQD_TEST_SERVE="+h.dir, "HQD_TEST_LISTEN="+h.listen)
+	cmd.Env = append(os.Environ(), "HQD_TEST_SERVE="+h.dir, "HQD_TEST_LISTEN="+h.address())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {

@@ -40,6 +40,8 @@ type Identity struct {
 	seal   hpke.PrivateKey
 	store  [32]byte
 	group  int
+	// authority is nil where an earlier version made the folder.
+	authority *authority
 }
 
 // Init makes headquarters' keys in dir, which must hold none, and returns the
@@ -67,6 +69,11 @@ func Init(dir string) (fingerprint string, err error) {
 	if b.Seal, err = initSecrets(dir); err != nil {
 		return "", fmt.Errorf("make identity: %w", err)
 	}
+	der, err := initAuthority(dir)
+	if err != nil {
+		return "", fmt.Errorf("make identity: %w", err)
+	}
+	b.TLS = [][]byte{der}
 	signed, err := wire.SignBundle(root, b)
 	if err != nil {
 		return "", fmt.Errorf("make identity: %w", err)
@@ -99,6 +106,19 @@ func initSecrets(dir string) ([]byte, error) {
 		}
 	}
 	return k.PublicKey().Bytes(), nil
+}
+
+// readRoot reads the root key, which may have been taken off the machine.
+func readRoot(dir string, pub []byte) (wire.Signer, error) {
+	seed, err := readKey(filepath.Join(dir, keyFile(wire.RoleRoot)))
+	if err != nil {
+		return wire.Signer{}, fmt.Errorf("%w: the root key is needed for this: bring root.key back for as long: %w", ErrIdentity, err)
+	}
+	key := ed25519.NewKeyFromSeed(seed)
+	if !key.Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(pub)) {
+		return wire.Signer{}, fmt.Errorf("%w: root.key is not the bundle's root", ErrIdentity)
+	}
+	return wire.Signer{Kid: kidOf(wire.RoleRoot, pub), Role: wire.RoleRoot, Key: key}, nil
 }
 
 func keyFile(role wire.Role) string { return string(role) + ".key" }
@@ -207,6 +227,9 @@ func loadIdentity(dir string) (*Identity, error) {
 		return nil, err
 	}
 	id.store = [32]byte(store)
+	if id.authority, err = loadAuthority(dir, id.Bundle); err != nil {
+		return nil, err
+	}
 	id.group, err = readGroup(dir)
 	return id, err
 }

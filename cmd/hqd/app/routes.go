@@ -29,6 +29,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /records", a.listRecords)
 	mux.HandleFunc("GET /status", a.status)
 	mux.HandleFunc("POST /gates", a.addGate)
+	mux.HandleFunc("POST /gates/renew", a.renewGate)
 	mux.HandleFunc("POST /gates/retire", a.retireGate)
 	return mux
 }
@@ -189,6 +190,19 @@ func (a *App) addGate(w http.ResponseWriter, r *http.Request) {
 	reply(w, e, err)
 }
 
+// renewGate certifies a gate's key again.
+func (a *App) renewGate(w http.ResponseWriter, r *http.Request) {
+	b, ok := body(w, r)
+	if !ok {
+		return
+	}
+	e, err := RenewGate(a.opts.Identity, string(b))
+	if err == nil {
+		err = a.fleet.set(e)
+	}
+	reply(w, e, err)
+}
+
 // retireGate ends a gate and gives the others the next group key.
 func (a *App) retireGate(w http.ResponseWriter, r *http.Request) {
 	b, ok := body(w, r)
@@ -198,6 +212,7 @@ func (a *App) retireGate(w http.ResponseWriter, r *http.Request) {
 	e, err := RetireGate(a.opts.Identity, string(b))
 	if err == nil {
 		err = a.fleet.set(e)
+		a.door.shut(e.Gate)
 	}
 	if err == nil {
 		a.mu.Lock()
