@@ -74,7 +74,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	g.Turnstile.Port = o.Port
 	g.Scanner.Dialect, g.Scanner.Port = "honeywell", o.Scanner
 	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
-	g.HQ = configs.Link{Broker: "tcp://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}
+	g.HQ = configs.Link{Broker: "ssl://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}
 	g.Policy.CaptureTimeout, g.Policy.FaceTimeout, g.Policy.ReferralHold = o.Policy.CaptureTimeout, o.Policy.FaceTimeout, o.Policy.ReferralHold
 	return g
 }
@@ -82,7 +82,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 func (o Options) hqFile(listen string) configs.HQ {
 	h := configs.DefaultHQ()
 	h.Version, h.Simulated = 1, true
-	h.Listen, h.Store, h.Identity, h.Control = listen, o.path("hq/store"), o.path("hq/identity"), o.path("hqd.sock")
+	h.Listen, h.Store, h.Identity, h.Control = "ssl://"+listen, o.path("hq/store"), o.path("hq/identity"), o.path("hqd.sock")
 	return h
 }
 

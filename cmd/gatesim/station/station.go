@@ -81,7 +81,12 @@ func (s *Station) identities(ctx context.Context) (fingerprint string, err error
 	if err := json.Unmarshal(out, &gate); err != nil {
 		return "", fmt.Errorf("read gatectl identity init: %w", err)
 	}
-	_, err = command(ctx, s.o.Program("hqd"), "gate", "add", "--identity", s.o.path("hq/identity"), "--control", s.o.path("hqd.sock"), "--request", gate.Request)
+	certificate := s.o.path("lane-1.crt")
+	if _, err = command(ctx, s.o.Program("hqd"), "gate", "add", "--identity", s.o.path("hq/identity"), "--control", s.o.path("hqd.sock"),
+		"--request", gate.Request, "--certificate", certificate); err != nil {
+		return "", err
+	}
+	_, err = command(ctx, s.o.Program("gatectl"), "identity", "install", "--dir", s.o.path("gate/identity"), "--certificate", certificate)
 	return made.Fingerprint, err
 }
 
