@@ -23,7 +23,7 @@ run: setup build models ## the demonstration; TRAVELLERS=n and SCENARIO=file cha
 	@bin/gatesim run $(if $(TRAVELLERS),--travellers $(TRAVELLERS)) $(if $(SCENARIO),--scenario $(SCENARIO)) --report $(REPORT)
 
 test: setup models build ## every test
-	@go test ./...
+	@BORDERGATE_PARTS=all go test ./...
 
 build: setup ## the programs, into bin/
 	@mkdir -p bin
