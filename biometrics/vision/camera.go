@@ -37,6 +37,8 @@ type Camera struct {
 	// now is the time of frames; dial opens connections, nil is the system's own. A test sets them before Serve.
 	now  func() int64
 	dial dialer
+	// failed counts the attempts since the last frame that came to nothing; only Serve uses it.
+	failed int
 
 	mu     sync.Mutex
 	frame  *Frame
@@ -74,11 +76,12 @@ func (c *Camera) Serve(ctx context.Context) error {
 	for ctx.Err() == nil {
 		frames, err := c.session(ctx)
 		if frames > 0 {
-			backoff = firstBackoff
+			backoff, c.failed = firstBackoff, 0
 		}
 		if err == nil {
 			continue
 		}
+		c.failed++
 		c.complain(err)
 		select {
 		case <-time.After(backoff):

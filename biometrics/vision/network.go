@@ -32,7 +32,7 @@ type network struct {
 }
 
 func openNetwork(ctx context.Context, c *Camera, src source) (capture, error) {
-	s, err := openStream(ctx, src.path, c.dial, c.now)
+	s, err := openStream(ctx, src.path, answerLimit(c.failed), c.dial, c.now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: cannot be opened: %w", ErrCamera, err)
 	}

@@ -19,10 +19,12 @@ import (
 )
 
 // shows is a camera in the test's own time, 25 pictures a second, the one that show names for each turn; nil ends the stream.
-func shows(t *testing.T, show func(n int) []byte) dialer {
+func shows(t *testing.T, show func(n int) []byte) dialer { return raw(t, films(show)) }
+
+func films(show func(n int) []byte) func(*http.Request, io.Writer) {
 	// A connection that was left may still be at its last turn when the next one begins.
 	var turns atomic.Int64
-	return raw(t, func(_ *http.Request, w io.Writer) {
+	return func(_ *http.Request, w io.Writer) {
 		_, err := io.WriteString(w, okStream)
 		for err == nil {
 			pic := show(int(turns.Add(1) - 1))
@@ -34,7 +36,7 @@ func shows(t *testing.T, show func(n int) []byte) dialer {
 			_, err = w.Write(slices.Concat(fmt.Appendf(nil, "--frame\r\nContent-Length: %d\r\n\r\n", len(pic)), pic, []byte("\r\n")))
 			<-time.After(40 * time.Millisecond)
 		}
-	})
+	}
 }
 
 // camera starts a network camera in the test's own time.
@@ -87,8 +89,31 @@ func TestSilentCamera(t *testing.T) {
 			}
 			return strings.Contains(h.Err, "cannot be opened") && strings.Contains(h.Err, "no answer")
 		})
-		if d := time.Since(began); d > quietLimit+100*time.Millisecond {
+		if d := time.Since(began); d > firstLimit+100*time.Millisecond {
 			t.Errorf("given up after %v", d)
+		}
+	})
+}
+
+// TestSlowCameraGetsMoreTime has a camera that says nothing twice and then needs longer than a first attempt allows.
+func TestSlowCameraGetsMoreTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pics := pictures(t, 320, 180, 100, 110, 120)
+		var asked atomic.Int32
+		film := films(func(n int) []byte { return pics[n%len(pics)] })
+		c := camera(t, 320, 180, raw(t, func(r *http.Request, w io.Writer) {
+			if asked.Add(1) < 3 {
+				return
+			}
+			<-time.After(1500 * time.Millisecond)
+			film(r, w)
+		}))
+		began := time.Now()
+		next(t, c).Close()
+		// Two attempts given up with the pauses after them, and the third.
+		want := firstLimit + firstBackoff + 2*firstLimit + 2*firstBackoff + 1500*time.Millisecond
+		if d := time.Since(began); d < want || d > want+100*time.Millisecond {
+			t.Errorf("the first frame after %v, want %v", d, want)
 		}
 	})
 }

@@ -15,8 +15,11 @@ import (
 
 // Limits of a network camera.
 const (
-	// quietLimit is how long a camera may take to answer, and then for each whole frame.
+	// quietLimit is how long a camera may take for a whole frame. To answer and to send its first it gets firstLimit, and at each
+	// further attempt twice that up to quietLimit: a connection that comes to nothing must not keep a new worker's camera away for
+	// seconds, nor a slow camera be given up each time.
 	quietLimit    = 2 * time.Second
+	firstLimit    = 600 * time.Millisecond
 	maxRedirects  = 3
 	maxHTTPHeader = 64 << 10
 )
@@ -48,11 +51,12 @@ type part struct {
 	count int
 }
 
-// openStream connects to a camera; dial nil is the system's own. Nothing of the URL stands in an error: it may hold a password.
-func openStream(ctx context.Context, address string, dial dialer, now func() int64) (*stream, error) {
+// openStream connects to a camera, which gets limit to answer and to send its first frame; dial nil is the system's own. Nothing of
+// the URL stands in an error: it may hold a password.
+func openStream(ctx context.Context, address string, limit time.Duration, dial dialer, now func() int64) (*stream, error) {
 	s := &stream{fresh: make(chan struct{}, 1), done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
-	s.watch = time.AfterFunc(quietLimit, func() { s.cancel(fmt.Errorf("no answer or no whole frame for %v", quietLimit)) })
+	s.watch = time.AfterFunc(limit, func() { s.cancel(errors.New("no answer or no whole frame in time")) })
 	res, err := s.ask(address, dial)
 	if err != nil {
 		s.watch.Stop()
@@ -62,9 +66,14 @@ func openStream(ctx context.Context, address string, dial dialer, now func() int
 	}
 	boundary, _ := boundaryOf(res.Header.Get("Content-Type"))
 	s.body, s.parts = res.Body, newParts(res.Body, boundary, now)
-	s.watch.Reset(quietLimit)
+	s.watch.Reset(limit)
 	go s.run()
 	return s, nil
+}
+
+// answerLimit is how long a camera may take to answer after so many attempts that came to nothing.
+func answerLimit(failed int) time.Duration {
+	return min(firstLimit<<min(failed, 8), quietLimit)
 }
 
 // ask sends the request and holds the answer to what a camera answers.

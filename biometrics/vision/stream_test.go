@@ -69,7 +69,7 @@ func drip(first, then string, every time.Duration) func(*http.Request, io.Writer
 func gather(t *testing.T, address string, dial dialer) (list []string, took time.Duration, err error) {
 	t.Helper()
 	began := time.Now()
-	s, err := openStream(t.Context(), address, dial, clock())
+	s, err := openStream(t.Context(), address, quietLimit, dial, clock())
 	if err != nil {
 		return nil, time.Since(began), err
 	}
@@ -199,7 +199,7 @@ func TestStreamFollowsOnItsOwnHost(t *testing.T) {
 // TestStreamKeepsTheNewest has a reader that is late: it gets the newest part, and is told how many it missed.
 func TestStreamKeepsTheNewest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := openStream(t.Context(), "http://camera/face", raw(t, says(okStream, onePart, onePart, strings.Replace(onePart, "one", "six", 1))), clock())
+		s, err := openStream(t.Context(), "http://camera/face", quietLimit, raw(t, says(okStream, onePart, onePart, strings.Replace(onePart, "one", "six", 1))), clock())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestStreamEndsAtOnce(t *testing.T) {
 			var over atomic.Bool
 			go func() {
 				defer over.Store(true)
-				s, err := openStream(ctx, "http://camera/face", raw(t, says(words)), clock())
+				s, err := openStream(ctx, "http://camera/face", quietLimit, raw(t, says(words)), clock())
 				if err == nil {
 					_, err = s.next(ctx)
 					s.close()

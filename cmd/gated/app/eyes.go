@@ -27,6 +27,8 @@ type eye struct {
 	mu  sync.Mutex
 	up  bool
 	err string
+	// away is since when the camera is away, born when its worker was last ready.
+	away, born time.Time
 	// starts counts the worker's lives, crash is the last one that ended badly.
 	starts int
 	crash  string
@@ -117,6 +119,7 @@ func (e *eye) tell(v vision.Event) {
 	case vision.Up:
 		e.mu.Lock()
 		e.starts++
+		e.born = time.Now()
 		e.mu.Unlock()
 	case vision.Down:
 		text := "worker ended"
@@ -136,11 +139,16 @@ func (e *eye) tell(v vision.Event) {
 func (e *eye) note(ok bool, text string) {
 	e.mu.Lock()
 	changed := ok != e.up
+	last := e.err
 	e.up, e.err = ok, text
+	away, born := time.Since(e.away), time.Since(e.born)
+	if changed && !ok {
+		e.away = time.Now()
+	}
 	e.mu.Unlock()
 	if changed {
 		if ok {
-			e.log.Info("Camera delivers frames")
+			e.log.Info("Camera delivers frames", "away", away.Round(time.Millisecond), "worker_ready", born.Round(time.Millisecond), "last_error", last)
 		} else {
 			e.log.Warn("Camera is away", "error", text)
 		}

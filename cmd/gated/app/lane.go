@@ -95,7 +95,7 @@ func (a *App) openEyes() error {
 		if err := o.Config.Validate(); err != nil {
 			return fmt.Errorf("configure %s camera: %w", c.name, err)
 		}
-		e := &eye{camera: c.camera, worker: vision.NewWorker(o), model: a.matcher.model, rules: a.matcher.model.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
+		e := &eye{camera: c.camera, away: time.Now(), worker: vision.NewWorker(o), model: a.matcher.model, rules: a.matcher.model.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
 		if c.camera == gate.FaceCamera {
 			e.evidence = a.openEvidence(e.worker.Still)
 			e.monitor = newMonitor(c.name, a.log.With("camera", c.name), a.recorder.note)
