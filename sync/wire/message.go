@@ -20,6 +20,10 @@ const (
 	TypeUrgent  = "urgent"
 	TypeHead    = "head"
 	TypeHQ      = "hq-state"
+
+	TypeFetch     = "fetch"
+	TypeSnapshot = "snapshot"
+	TypePiece    = "piece"
 )
 
 // Kind describes a type of message: who signs it, where it goes, and an empty
@@ -44,6 +48,9 @@ func Kinds() []Kind {
 		{Typ: TypeRecords, Ver: 1, Role: RoleGate, Topics: []string{up + "rec/{stream}"}, Payload: Records{}},
 		{Typ: TypeHello, Ver: 1, Role: RoleGate, Topics: []string{up + "hello"}, Payload: Hello{}},
 		{Typ: TypeApplied, Ver: 1, Role: RoleGate, Topics: []string{up + "applied"}, Payload: Applied{}},
+		{Typ: TypeFetch, Ver: 1, Role: RoleGate, Topics: []string{up + "fetch"}, Payload: Fetch{}},
+		{Typ: TypeSnapshot, Ver: 1, Role: RoleSnapshot, Topics: []string{dn + "snapshot"}, Payload: Snapshot{}},
+		{Typ: TypePiece, Ver: 1, Role: RoleSnapshot, Topics: []string{dn + "piece"}, Payload: []byte{}},
 		{Typ: TypeAck, Ver: 1, Role: RoleAck, Retained: true, Topics: []string{dn + "ack/{stream}"}, Payload: Ack{}},
 		{Typ: TypeKey, Ver: 1, Role: RoleDelta, Retained: true, Topics: []string{dn + "key"}, Payload: GroupKey{}},
 		{Typ: TypeDelta, Ver: 1, Role: RoleDelta, Topics: []string{dn + "delta", TopicDelta}, Payload: Delta{}},
