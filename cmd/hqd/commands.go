@@ -197,6 +197,14 @@ func cmdRecords(ctx context.Context, e env, args []string) error {
 	return ask(ctx, e, s, http.MethodGet, "/records?"+q.Encode(), nil)
 }
 
+func cmdSnapshot(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "snapshot")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	return ask(ctx, e, s, http.MethodPost, "/snapshot", nil)
+}
+
 func cmdStatus(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "status")
 	if _, err := s.parse(args); err != nil {

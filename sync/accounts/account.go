@@ -43,6 +43,34 @@ func (a Account) MarshalJSON() ([]byte, error) {
 	}{a.Status, a.Through, a.Level, a.Kind, a.Organisation, a.Model, len(a.Reference) > 0, a.Ver, a.Overlaid})
 }
 
+// accountOf is the account that a put or a status names by itself.
+func accountOf(c *wire.Change) Account {
+	if c.Op != wire.OpPut {
+		return Account{Status: c.Status, Ver: c.Ver}
+	}
+	return Account{
+		Status: c.Status, Level: c.Level, Kind: c.Kind, Organisation: c.Organisation, Model: c.Model,
+		Reference: c.Reference, Ver: c.Ver,
+	}
+}
+
+// fold is what a put, or else a status, makes of the account; false where it is
+// not newer than what is there. The zero Account is one that is not known.
+func (a Account) fold(put bool, in Account) (Account, bool) {
+	next := a
+	if a.Ver != 0 && in.Ver <= a.Ver {
+		return a, false
+	}
+	if put {
+		next = in
+	}
+	next.Status, next.Ver = in.Status, in.Ver
+	if a.Status == wire.StatusCancelled {
+		next.Status = wire.StatusCancelled // for ever
+	}
+	return next, true
+}
+
 // errValue says that a stored account, pass or movement does not fit its form.
 var errValue = errors.New("stored value is malformed")
 

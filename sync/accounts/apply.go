@@ -172,16 +172,9 @@ func (r *Replica) applyOne(tx *bbolt.Tx, c *wire.Change, counts *Counts, version
 		r.markDamaged()
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if found && c.Ver <= old.Ver {
+	next, newer := old.fold(c.Op == wire.OpPut, accountOf(c))
+	if !newer {
 		return nil
-	}
-	next := old
-	if c.Op == wire.OpPut {
-		next = Account{Level: c.Level, Kind: c.Kind, Organisation: c.Organisation, Model: c.Model, Reference: c.Reference}
-	}
-	next.Status, next.Ver = c.Status, c.Ver
-	if found && old.Status == wire.StatusCancelled {
-		next.Status = wire.StatusCancelled // for ever
 	}
 	value, err := r.crypt.seal(key, &next)
 	if err != nil {
@@ -259,7 +252,15 @@ func (r *Replica) saveFresh(lag time.Duration) error {
 func (r *Replica) diverge() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.at.Synced = false
+	r.at.Synced, r.diverged = false, true
+}
+
+// Diverged reports whether the replica and headquarters' log disagree on the
+// past, which only Reset or a snapshot cures.
+func (r *Replica) Diverged() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.diverged
 }
 
 // ready replaces a damaged file before anything is written to it.
@@ -279,17 +280,39 @@ func (r *Replica) ready() error {
 }
 
 // Reset moves the file aside and begins an empty one, to be filled anew by
-// headquarters: the cure for ErrChain and, on headquarters' word, for ErrEpoch.
+// headquarters: the cure for ErrChain. What is not headquarters' word of the
+// moment stays: the gate's own movements, and the trust store, which never goes
+// back.
 func (r *Replica) Reset() error {
 	r.change.Lock()
 	defer r.change.Unlock()
-	if r.opts.ReadOnly {
-		return fmt.Errorf("reset accounts: %w", ErrReadOnly)
+	if err := r.ready(); err != nil {
+		return fmt.Errorf("reset accounts: %w", err)
 	}
-	if err := r.replace(); err != nil {
+	if err := r.startOver(); err != nil {
 		return fmt.Errorf("reset accounts: %w", err)
 	}
 	return nil
+}
+
+// startOver puts an empty file in place of the one in use, which moves aside.
+// A crash between the two renames leaves no file, which is an empty one too.
+func (r *Replica) startOver() error {
+	db, err := r.makeNext(0)
+	if err == nil {
+		err = r.carry(db)
+	}
+	if err == nil {
+		err = db.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, discard(db))
+	}
+	r.diverge() // whatever happens now, nobody is admitted on what was there
+	if err := r.quarantine(); err != nil {
+		return errors.Join(err, discard(db))
+	}
+	return r.switchTo(db, place{}, Counts{})
 }
 
 func putMeta(tx *bbolt.Tx, at place, counts Counts) error {

@@ -21,6 +21,16 @@
 // ErrResync until it has reached a signed head. A damaged file is moved aside
 // and rebuilt from headquarters.
 //
+// A snapshot replaces replaying the log. Its pieces are kept, sealed, as they
+// come; a second file is loaded from them in the order of its keys, read back
+// whole, given what belongs to this gate alone, and renamed over the one in use.
+// So a crash at any moment leaves the old file or the new one. There is no
+// pointer file: the name is the pointer. The old file serves until the rename,
+// by its own freshness. Values stay sealed one by one, 33 bytes more each than a
+// bare record: they hold a face reference and names of organisations, and a
+// shared key per page would save a seventh of the file and cost the look-up a
+// page's decryption.
+//
 // The file tells a thief nothing: account ids and pass numbers are keyed hashes, everything else
 // is sealed. Lookup is safe for concurrent use and takes microseconds; the
 // methods that change something may be called from any goroutine and run one at

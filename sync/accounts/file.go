@@ -37,6 +37,8 @@ const (
 	fileVersion  = 4
 	minMap       = 1 << 30
 	damagedExt   = ".damaged"
+	nextExt      = ".next"     // the second file, until the switch
+	snapshotExt  = ".snapshot" // the folder of a snapshot on its way
 	minFilePages = 4
 )
 
@@ -58,7 +60,7 @@ func (r *Replica) openFile() error {
 	if !st.Mode().IsRegular() || st.Size() < minFilePages*int64(os.Getpagesize()) {
 		return fmt.Errorf("%w: %d bytes", ErrDamaged, st.Size())
 	}
-	db, err := r.bolt(st.Size())
+	db, err := r.bolt(r.opts.Path, 2*st.Size())
 	if err != nil {
 		return err
 	}
@@ -72,11 +74,13 @@ func (r *Replica) openFile() error {
 	return nil
 }
 
-func (r *Replica) bolt(size int64) (db *bbolt.DB, err error) {
+// bolt opens a file, with room in memory for room bytes without a remap, which
+// would hold up every look-up.
+func (r *Replica) bolt(path string, room int64) (db *bbolt.DB, err error) {
 	err = guard(func() error {
-		db, err = bbolt.Open(r.opts.Path, 0o600, &bbolt.Options{
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout: r.opts.LockTimeout, FreelistType: bbolt.FreelistMapType, ReadOnly: r.opts.ReadOnly,
-			InitialMmapSize: int(max(minMap, 2*size)),
+			InitialMmapSize: int(max(minMap, room)),
 		})
 		return err
 	})
@@ -100,7 +104,7 @@ func (r *Replica) load(tx *bbolt.Tx) error {
 	if v := b.Get(keyVersion); len(v) != 1 || v[0] != fileVersion {
 		return errors.New("unknown version")
 	}
-	for _, name := range [][]byte{bucketAccounts, bucketPasses, bucketMoves, bucketTrust, bucketStanding} {
+	for _, name := range buckets() {
 		if tx.Bucket(name) == nil {
 			return errors.New("it is no accounts file")
 		}
@@ -134,10 +138,26 @@ func (r *Replica) load(tx *bbolt.Tx) error {
 // create makes an empty file, whole or not at all.
 func (r *Replica) create() error {
 	tmp := r.opts.Path + ".tmp"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := r.initFile(tmp); err != nil {
 		return err
 	}
-	db, err := bbolt.Open(tmp, 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType})
+	if err := os.Rename(tmp, r.opts.Path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(r.opts.Path))
+}
+
+// buckets are those of a file beside its meta bucket.
+func buckets() [][]byte {
+	return [][]byte{bucketAccounts, bucketPasses, bucketMoves, bucketTrust, bucketStanding}
+}
+
+// initFile makes an empty, synced file in place of whatever is at path.
+func (r *Replica) initFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return err
 	}
@@ -146,12 +166,12 @@ func (r *Replica) create() error {
 		if err != nil {
 			return err
 		}
-		_, err1 := tx.CreateBucket(bucketAccounts)
-		_, err2 := tx.CreateBucket(bucketPasses)
-		_, err3 := tx.CreateBucket(bucketMoves)
-		_, err4 := tx.CreateBucket(bucketTrust)
-		_, err5 := tx.CreateBucket(bucketStanding)
-		return errors.Join(err1, err2, err3, err4, err5,
+		for _, name := range buckets() {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return errors.Join(
 			meta.Put(keyVersion, []byte{fileVersion}),
 			meta.Put(keyCheck, withCRC(r.crypt.check[:])),
 			putMeta(tx, place{}, Counts{}))
@@ -159,13 +179,7 @@ func (r *Replica) create() error {
 	if err == nil {
 		err = db.Sync()
 	}
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, r.opts.Path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(r.opts.Path))
+	return errors.Join(err, db.Close())
 }
 
 // quarantine moves the file aside, in place of an earlier one. The caller
@@ -203,7 +217,7 @@ func (r *Replica) replace() error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.damaged = false
+	r.damaged, r.diverged = false, false
 	return nil
 }
 

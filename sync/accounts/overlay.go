@@ -1,6 +1,8 @@
 package accounts
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"bordergate/sync/wire"
@@ -67,6 +69,20 @@ func (o *overlay) overflowed() bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return o.over
+}
+
+// clear forgets everything.
+func (o *overlay) clear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.m)
+	o.over = false
+}
+
+func (o *overlay) keys() []accountKey {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return slices.Collect(maps.Keys(o.m))
 }
 
 func (o *overlay) len() int {

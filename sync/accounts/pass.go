@@ -96,8 +96,30 @@ func (r *Replica) getPass(tx *bbolt.Tx, key accountKey) (Pass, bool, error) {
 	return p, err == nil, err
 }
 
+// passOf is the pass that a revocation or a stamp names by itself.
+func passOf(c *wire.Change) Pass {
+	p := Pass{Revoked: c.Op == wire.OpRevoke, Ver: c.Ver}
+	if c.Op == wire.OpStamp {
+		p.Stamped = time.Unix(0, c.Stamped)
+	}
+	return p
+}
+
+// fold is what a revocation or a stamp makes of the pass; false where it is not
+// newer than what is there. A revoked pass stays revoked.
+func (p Pass) fold(in Pass) (Pass, bool) {
+	if p.Ver != 0 && in.Ver <= p.Ver {
+		return p, false
+	}
+	if in.Stamped.IsZero() {
+		in.Stamped = p.Stamped
+	}
+	in.Revoked = in.Revoked || p.Revoked
+	return in, true
+}
+
 // applyPass writes one lawful change of a pass, if it is newer than what is
-// there. A revoked pass stays revoked.
+// there.
 func (r *Replica) applyPass(tx *bbolt.Tx, c *wire.Change, counts *Counts, versions map[accountKey]uint64) error {
 	key := r.crypt.passKey(c.Pass)
 	old, found, err := r.getPass(tx, key)
@@ -105,16 +127,9 @@ func (r *Replica) applyPass(tx *bbolt.Tx, c *wire.Change, counts *Counts, versio
 		r.markDamaged()
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if found && c.Ver <= old.Ver {
+	next, newer := old.fold(passOf(c))
+	if !newer {
 		return nil
-	}
-	next := old
-	next.Ver = c.Ver
-	switch c.Op {
-	case wire.OpRevoke:
-		next.Revoked = true
-	case wire.OpStamp:
-		next.Stamped = time.Unix(0, c.Stamped)
 	}
 	if !found {
 		counts.Passes++

@@ -34,7 +34,8 @@ var (
 	// ErrEpoch says that a change or head is of another log than the replica.
 	ErrEpoch = errors.New("another epoch of the accounts log")
 	// ErrChain says that headquarters' log and the replica disagree on the past.
-	// The replica will not be used until Reset and a new synchronisation.
+	// The replica will not be used until Reset, or a snapshot, and a new
+	// synchronisation.
 	ErrChain = errors.New("accounts log does not follow from the replica")
 	// ErrHead says that a newer head is at an older place than one before it.
 	ErrHead = errors.New("head of the accounts log went back")
@@ -54,6 +55,8 @@ type Options struct {
 	// replica answers ErrResync until it has reached the head.
 	MaxOverlay  int
 	LockTimeout time.Duration // for another process to let go; 0: 1 s
+
+	step func(name string) // tests look at the files after each step of a switch
 }
 
 // Replica is an open replica.
@@ -74,12 +77,17 @@ type Replica struct {
 	trustRefused atomic.Uint64
 	watch        atomic.Pointer[watchKey] // nil: there is no watch-list
 
+	// incoming is the snapshot that is being received; only BeginSnapshot,
+	// AddPiece and InstallSnapshot touch it, which their caller runs one at a time.
+	incoming *incoming
+
 	mu          sync.RWMutex
 	at          place
 	counts      Counts
 	head        wire.Head // newest known
 	saved       int64     // at.Fresh as last stored
 	damaged     bool      // a value or page was bad: replaced at the next chance
+	diverged    bool      // headquarters' log and the replica disagree on the past
 	quarantined string
 }
 
@@ -101,6 +109,9 @@ func Open(o Options) (*Replica, error) {
 	if o.LockTimeout <= 0 {
 		o.LockTimeout = time.Second
 	}
+	if o.step == nil {
+		o.step = func(string) {}
+	}
 	c, err := newCrypt(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("open accounts: %w", err)
@@ -108,6 +119,9 @@ func Open(o Options) (*Replica, error) {
 	r := &Replica{opts: o, crypt: c, overlay: newOverlay(o.MaxOverlay), moves: moves{m: map[accountKey]*Movement{}}}
 	r.life.Lock()
 	defer r.life.Unlock()
+	if !o.ReadOnly {
+		_ = os.Remove(o.Path + nextExt) // of a switch that was not reached
+	}
 	err = r.openFile()
 	if errors.Is(err, ErrDamaged) && !o.ReadOnly {
 		if err = r.quarantine(); err == nil {
@@ -135,6 +149,9 @@ func (r *Replica) Close() error {
 		return nil
 	}
 	r.closed = true
+	if r.incoming != nil {
+		err = errors.Join(err, r.incoming.close())
+	}
 	if err := errors.Join(err, r.db.Close()); err != nil {
 		return fmt.Errorf("close accounts: %w", err)
 	}

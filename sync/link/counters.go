@@ -44,6 +44,10 @@ const (
 	causeResend    = "resend"
 	causeStore     = "store"
 	causeTooLarge  = "too_large"
+	causeSnapshot  = "snapshot"     // one was of no use
+	causePiece     = "piece"        // one was another than its manifest names
+	causeReset     = "reset"        // the replica was emptied, since it contradicted HQ
+	countInstalled = "snapshots_in" // this one is no fault
 )
 
 // causeOf names the attack that a failed verification stands for.

@@ -123,6 +123,7 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 		d.counters.add(causeStore)
 		d.opts.Logger.Error("Changes refused by the replica", "error", err)
 		d.wantMore = true
+		d.startOver()
 		return
 	}
 	out.Decisions = d.settle(changes)

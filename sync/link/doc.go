@@ -11,7 +11,9 @@
 // signed, keeps a bounded window, and nothing but HQ's signed cumulative
 // acknowledgement moves the journal's cursor; a broker's acknowledgement means
 // nothing. Downlink brings HQ's account changes: a suspension bites before it
-// is committed, a restoration after; a hole is asked for again. What is
+// is committed, a restoration after; a hole is asked for again, and where HQ
+// answers with a snapshot, that is fetched piece by piece and put in place beside
+// the suspensions that go on biting. What is
 // forged, retained, misaddressed, expired or out of order is counted and does
 // nothing.
 package link

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hpke"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,12 +84,18 @@ type Downlink struct {
 	wantMore bool         // a hello is due once HelloEvery allows it
 	behind   time.Time    // since when the head is ahead
 	until    time.Time    // end of catching up
+	snap     *transfer    // a snapshot on its way
+	other    wire.Head    // newest of a later epoch
+	reset    time.Time    // when the replica was last emptied
+	built    chan error   // how a snapshot's installation ended
+	builder  sync.WaitGroup
 }
 
 func newDownlink(o DownlinkOptions, c *counters) *Downlink {
 	return &Downlink{
 		opts: o.withDefaults(), in: make(chan Message, 256), refresh: make(chan struct{}, 1), counters: c,
 		keys: make(map[string][32]byte), effects: make(map[string]wire.AppliedDecision),
+		built: make(chan error, 1),
 	}
 }
 
@@ -109,12 +116,16 @@ func (d *Downlink) Refresh() {
 func (d *Downlink) serve(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	defer d.builder.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case m := <-d.in:
 			d.handle(m)
+			d.install(ctx)
+		case err := <-d.built:
+			d.installed(err)
 		case <-d.refresh:
 			d.repeat()
 		case <-tick.C:
@@ -132,6 +143,7 @@ func (d *Downlink) handle(m Message) {
 	case Down:
 		d.setCatching(false)
 		d.wantMore, d.behind = false, time.Time{}
+		d.interrupt()
 	case Received:
 		d.receive(m)
 		m.Ack()
@@ -154,6 +166,7 @@ func (d *Downlink) tick(now time.Time) {
 		d.behind = now
 		d.wantMore = true
 	}
+	d.hurry(now)
 	if d.wantMore {
 		d.ask()
 	}
@@ -183,7 +196,7 @@ func lastOf[T any](list []T) []T {
 // ask sends hello, at most every HelloEvery.
 func (d *Downlink) ask() {
 	now := time.Now()
-	if now.Sub(d.hello) < d.opts.HelloEvery {
+	if d.snap != nil || now.Sub(d.hello) < d.opts.HelloEvery { // a snapshot on its way is the answer
 		d.wantMore = true
 		return
 	}
@@ -205,6 +218,10 @@ func (d *Downlink) receive(m Message) {
 		d.onDelta(m, topic.Typ)
 	case wire.TypeHead:
 		d.onHead(m)
+	case wire.TypeSnapshot:
+		d.onSnapshot(m)
+	case wire.TypePiece:
+		d.onPiece(m)
 	default:
 		d.counters.add(causeTopic)
 	}
@@ -269,14 +286,16 @@ func (d *Downlink) onHead(m Message) {
 	case h.Issued < d.head.Issued || h.Epoch == d.head.Epoch && h.Seq < d.head.Seq || h.Epoch == epoch && h.Seq < cursor:
 		d.counters.add(causeReplayed)
 		return
-	case epoch != 0 && cursor != 0 && h.Epoch != epoch:
+	case epoch != 0 && h.Epoch != epoch:
 		d.counters.add(causeEpoch)
+		d.otherEpoch(h, epoch)
 		return
 	}
 	d.head, d.heard = h, true
 	if err := d.opts.Accounts.Head(h); err != nil {
 		d.counters.add(causeStore)
 		d.opts.Logger.Error("Head refused by the replica", "error", err)
+		d.startOver()
 		return
 	}
 	d.compare(cursor)

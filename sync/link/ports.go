@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"crypto/hpke"
 	"time"
 
@@ -54,6 +55,24 @@ type Accounts interface {
 	Apply(epoch, first uint64, prev, hash wire.Hash, changes []wire.Change) error
 	// Head makes the newest verified head known.
 	Head(wire.Head) error
+}
+
+// Snapshots is an Accounts that can be filled anew. InstallSnapshot runs in a
+// goroutine of its own, beside everything but BeginSnapshot and AddPiece; the
+// others are called from Downlink's goroutine.
+type Snapshots interface {
+	Accounts
+	// Diverged reports whether the replica contradicts HQ's log, and Reset
+	// empties it.
+	Diverged() bool
+	Reset() error
+	// BeginSnapshot prepares for a snapshot and AddPiece takes a piece; both
+	// say which piece is wanted next. A snapshot that would not lead the
+	// replica on is an error.
+	BeginSnapshot(m wire.Snapshot, key [32]byte) (next int, err error)
+	AddPiece(n int, b []byte) (next int, err error)
+	// InstallSnapshot puts the snapshot in place of what there is.
+	InstallSnapshot(ctx context.Context) error
 }
 
 // Clock tells the time and whether it is good enough to judge an expiry.

@@ -21,7 +21,7 @@ const (
 	TypeHead    = "head"
 	TypeHQ      = "hq-state"
 
-	TypeFetch     = "fetch"
+	TypeFetch    = "fetch"
 	TypeSnapshot = "snapshot"
 	TypePiece    = "piece"
 )

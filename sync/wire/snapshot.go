@@ -15,7 +15,7 @@ const (
 	MaxPiece      = 160 << 10 // bytes of a piece as sent
 	PieceHashes   = 4096      // hashes in one page of the index
 	MaxIndex      = 256       // pages
-	MaxFetch       = 32        // pieces asked for at once
+	MaxFetch      = 32        // pieces asked for at once
 )
 
 // Snapshot is the manifest of one: the changes of the accounts log up to Seq

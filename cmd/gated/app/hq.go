@@ -19,6 +19,9 @@ import (
 	"bordergate/sync/wire"
 )
 
+// The link fills the cache anew through the wrapper too.
+var _ link.Snapshots = cache{}
+
 // outbox is the journal as the link sees it.
 type outbox struct{ *journal.Journal }
 
@@ -54,6 +57,12 @@ func (c cache) Apply(epoch, first uint64, prev, hash wire.Hash, changes []wire.C
 		c.trust()
 	}
 	return err
+}
+
+// InstallSnapshot tells of another trust store, which a snapshot may bring.
+func (c cache) InstallSnapshot(ctx context.Context) error {
+	defer c.trust()
+	return c.Replica.InstallSnapshot(ctx)
 }
 
 // Look implements gate.Accounts.

@@ -28,28 +28,32 @@ type Options struct {
 	Control   string   // path of the control socket
 	Accounts  string   // file of accounts to begin with, or empty
 	Simulated bool
-	HeadEvery time.Duration        // between heads, 10 s; a head expires after three
-	Ready     func(address string) // called once, when ingest is there
-	Logger    *slog.Logger
+	// SnapshotBehind is how many changes a gate may lack and still get them one
+	// by one, 20,000; at least a twentieth of the accounts.
+	SnapshotBehind int
+	HeadEvery      time.Duration        // between heads, 10 s; a head expires after three
+	Ready          func(address string) // called once, when ingest is there
+	Logger         *slog.Logger
 }
 
 // App is a running headquarters.
 type App struct {
-	opts    Options
-	id      *Identity
-	engine  *engine
-	records *recordStore
-	ledger  *ledger
-	events  *eventStore
-	fleet   *fleet
-	door    *door
-	secure  bool // gates come by TLS
-	session *link.Session
-	boot    string
-	shards  []chan link.Message
-	replays *replays
-	control *control
-	conn    atomic.Uint64 // announced connection to our own broker; 0: none
+	opts      Options
+	id        *Identity
+	engine    *engine
+	records   *recordStore
+	ledger    *ledger
+	events    *eventStore
+	fleet     *fleet
+	door      *door
+	secure    bool // gates come by TLS
+	session   *link.Session
+	boot      string
+	shards    []chan link.Message
+	replays   *replays
+	snapshots *snapshots
+	control   *control
+	conn      atomic.Uint64 // announced connection to our own broker; 0: none
 
 	mu     sync.Mutex // guards the order of publishing and the group key
 	closed []func() error
@@ -157,6 +161,9 @@ func (a *App) openStores(ctx context.Context) error {
 		return err
 	}
 	a.ledger.publish = a.publishChanges
+	if a.snapshots, err = openSnapshots(filepath.Join(a.opts.Store, "snapshots"), a.ledger, a.opts.SnapshotBehind, a.opts.Logger); err != nil {
+		return err
+	}
 	if a.events, err = openEvents(ctx, a.engine); err != nil {
 		return err
 	}
@@ -191,7 +198,7 @@ func (a *App) Serve(ctx context.Context) error {
 	}
 	wg.Go(func() { a.dispatch(ctx) })
 	wg.Go(func() { a.heads(ctx) })
-	wg.Go(func() { a.replays.serve(ctx, a.replay) })
+	wg.Go(func() { a.replays.serve(ctx, a.serveWish) })
 	wg.Go(func() { a.control.serve(ctx) })
 	err := a.session.Serve(ctx)
 	wg.Wait()

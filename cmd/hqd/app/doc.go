@@ -5,6 +5,7 @@
 // cursor it acknowledges is what the store itself holds as last record of that
 // gate, epoch and stream: no crash can come between the two, and an append
 // names the record it expects before it, so that nothing is stored twice. A
-// change of an account is durable before it is published. Personal fields are
+// change of an account is durable before it is published. A gate that is far behind,
+// or of an earlier log, is offered a snapshot, which any gate can use. Personal fields are
 // sealed in the store; neither logs nor errors name a person or an account.
 package app

@@ -31,6 +31,7 @@ type hqRig struct {
 	dir, listen string
 	scheme      string // tcp or ssl
 	fingerprint string
+	behind      int // SnapshotBehind
 	app         *App
 	stop        func()
 }
@@ -75,6 +76,7 @@ func (h *hqRig) options(ready func(string)) Options {
 	return Options{
 		Listen: h.address(), Store: filepath.Join(h.dir, "store"), Identity: filepath.Join(h.dir, "id"),
 		Control: filepath.Join(h.dir, "hqd.sock"), Simulated: true, Ready: ready, HeadEvery: time.Second,
+		SnapshotBehind: h.behind,
 	}
 }
 

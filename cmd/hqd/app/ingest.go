@@ -88,6 +88,15 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 			return err
 		}
 		return a.onHello(ctx, g, h)
+	case wire.TypeFetch:
+		f, err := wire.Decode[wire.Fetch](payload)
+		if err == nil {
+			err = f.Check()
+		}
+		if err != nil {
+			return err
+		}
+		a.replays.ask(g.Gate, wish{Fetch: &f})
 	case wire.TypeRecords:
 		r, err := wire.Decode[wire.Records](payload)
 		if err != nil {
@@ -152,7 +161,7 @@ func (a *App) onRecords(ctx context.Context, g GateEntry, stream wire.Stream, si
 // on which no report was kept, since HQ or the gate went down at that moment,
 // is in force there all the same.
 func (a *App) onHello(ctx context.Context, g GateEntry, h wire.Hello) error {
-	a.replays.ask(g.Gate, h.Epoch, h.Cursor)
+	a.replays.ask(g.Gate, wish{Hello: h})
 	if h.Epoch != a.ledger.epoch {
 		return nil
 	}

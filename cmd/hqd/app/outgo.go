@@ -166,11 +166,7 @@ func (a *App) delta(typ, topic, to string, first uint64, prev wire.Hash, raws []
 
 // replay sends one gate everything after its cursor, each message only after
 // the broker has taken the one before.
-func (a *App) replay(ctx context.Context, gate string, epoch, cursor uint64) error {
-	if cursor != 0 && epoch != a.ledger.epoch {
-		a.fleet.count(gate, "epoch")
-		return fmt.Errorf("replay changes: gate is at another epoch")
-	}
+func (a *App) replay(ctx context.Context, gate string, cursor uint64) error {
 	topic := wire.Down(gate, wire.TypeDelta)
 	for {
 		seg, raws, ok, err := a.ledger.after(ctx, cursor)
@@ -181,10 +177,7 @@ func (a *App) replay(ctx context.Context, gate string, epoch, cursor uint64) err
 		if err != nil {
 			return err
 		}
-		pctx, cancel := context.WithTimeout(ctx, publishTimeout)
-		err = a.session.Publish(pctx, topic, b, false)
-		cancel()
-		if err != nil {
+		if err := a.publish(ctx, topic, b); err != nil {
 			return fmt.Errorf("replay changes: %w", err)
 		}
 		cursor = seg.last
@@ -195,7 +188,7 @@ func (a *App) replay(ctx context.Context, gate string, epoch, cursor uint64) err
 // time for all.
 type replays struct {
 	mu      sync.Mutex
-	pending map[string]wire.Hello
+	pending map[string]wish
 	running map[string]bool
 	wake    chan struct{}
 }
@@ -204,14 +197,14 @@ const replayWorkers = 4
 
 func newReplays() *replays {
 	return &replays{
-		pending: make(map[string]wire.Hello), running: make(map[string]bool), wake: make(chan struct{}, replayWorkers),
+		pending: make(map[string]wish), running: make(map[string]bool), wake: make(chan struct{}, replayWorkers),
 	}
 }
 
 // ask notes a gate's wish; the newest one counts.
-func (r *replays) ask(gate string, epoch, cursor uint64) {
+func (r *replays) ask(gate string, w wish) {
 	r.mu.Lock()
-	r.pending[gate] = wire.Hello{Epoch: epoch, Cursor: cursor}
+	r.pending[gate] = w
 	r.mu.Unlock()
 	r.nudge()
 }
@@ -223,7 +216,7 @@ func (r *replays) nudge() {
 	}
 }
 
-func (r *replays) next() (string, wire.Hello, bool) {
+func (r *replays) next() (string, wish, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for gate, h := range r.pending {
@@ -233,7 +226,7 @@ func (r *replays) next() (string, wire.Hello, bool) {
 			return gate, h, true
 		}
 	}
-	return "", wire.Hello{}, false
+	return "", wish{}, false
 }
 
 func (r *replays) done(gate string) {
@@ -243,12 +236,12 @@ func (r *replays) done(gate string) {
 	r.nudge()
 }
 
-func (r *replays) serve(ctx context.Context, run func(context.Context, string, uint64, uint64) error) {
+func (r *replays) serve(ctx context.Context, run func(context.Context, string, wish) error) {
 	var wg sync.WaitGroup
 	for range replayWorkers {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				gate, h, ok := r.next()
+				gate, w, ok := r.next()
 				if !ok {
 					select {
 					case <-ctx.Done():
@@ -256,7 +249,7 @@ func (r *replays) serve(ctx context.Context, run func(context.Context, string, u
 					}
 					continue
 				}
-				_ = run(ctx, gate, h.Epoch, h.Cursor) // the gate asks again
+				_ = run(ctx, gate, w) // the gate asks again
 				r.done(gate)
 			}
 		})

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"bordergate/sync/wire"
+)
+
+// wish is what a gate has asked for: changes after its cursor, or, where Fetch
+// is there, pieces of a snapshot.
+type wish struct {
+	wire.Hello
+	Fetch *wire.Fetch
+}
+
+// serveWish gives a gate what it asked for. A gate that is at another epoch, or
+// too far behind, gets a snapshot in place of the log.
+func (a *App) serveWish(ctx context.Context, gate string, w wish) error {
+	switch {
+	case w.Fetch != nil:
+		return a.sendPieces(ctx, gate, *w.Fetch)
+	case w.Epoch > a.ledger.epoch:
+		a.fleet.count(gate, "epoch")
+		return fmt.Errorf("replay changes: gate is at a later epoch")
+	case w.Epoch != 0 && w.Epoch != a.ledger.epoch || a.snapshots.far(w.Cursor):
+		return a.sendSnapshot(ctx, gate)
+	}
+	return a.replay(ctx, gate, w.Cursor)
+}
+
+// sendSnapshot offers the newest snapshot to a gate.
+func (a *App) sendSnapshot(ctx context.Context, gate string) error {
+	s, err := a.snapshots.newest(ctx)
+	if err != nil {
+		return err
+	}
+	m := s.Manifest
+	kid, group := a.group()
+	if err := m.SealKey(kid, group, s.key); err != nil {
+		return err
+	}
+	topic := wire.Down(gate, wire.TypeSnapshot)
+	b, err := a.id.sign(wire.RoleSnapshot, wire.Header{
+		Typ: wire.TypeSnapshot, To: gate, Topic: topic, Epoch: m.Epoch, Seq: m.Seq, Exp: time.Now().Add(deltaLife).UnixMilli(),
+	}, m)
+	if err != nil {
+		return err
+	}
+	return a.publish(ctx, topic, b)
+}
+
+// sendPieces sends what a gate has asked for of a snapshot, or offers it the
+// newest one where that snapshot is gone.
+func (a *App) sendPieces(ctx context.Context, gate string, f wire.Fetch) error {
+	a.snapshots.mu.Lock()
+	s := a.snapshots.cur
+	a.snapshots.mu.Unlock()
+	if s == nil || s.Manifest.ID != f.ID {
+		return a.sendSnapshot(ctx, gate)
+	}
+	file, err := os.Open(a.snapshots.pieces(f.ID))
+	if err != nil {
+		return fmt.Errorf("send snapshot: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	topic := wire.Down(gate, wire.TypePiece)
+	for n := f.From; n < min(f.From+f.N, s.Manifest.Pieces); n++ {
+		b := make([]byte, s.Sizes[n])
+		if _, err := file.ReadAt(b, s.at[n]); err != nil {
+			return fmt.Errorf("send snapshot: %w", err)
+		}
+		msg, err := wire.Sign(a.id.roles[wire.RoleSnapshot], wire.Header{Typ: wire.TypePiece, Ver: 1, To: gate, Topic: topic, Epoch: s.Manifest.Epoch, Seq: uint64(n)}, b)
+		if err != nil {
+			return err
+		}
+		if err := a.publish(ctx, topic, msg); err != nil {
+			return fmt.Errorf("send snapshot: %w", err)
+		}
+	}
+	return nil
+}
+
+// publish waits until our own broker has taken the message.
+func (a *App) publish(ctx context.Context, topic string, b []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return a.session.Publish(ctx, topic, b, false)
+}

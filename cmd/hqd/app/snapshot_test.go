@@ -1,0 +1,143 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"bordergate/sync/wire"
+)
+
+// manyAccounts enrols accounts m0, m1, …
+func manyAccounts(t *testing.T, h *hqRig, n int) {
+	t.Helper()
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprint("m", i)
+	}
+	enrol(t, h, ids...)
+}
+
+func installed(g *gateRig) uint64 { return g.link.Status().Counters["snapshots_in"] }
+
+func TestGateFarBehindGetsASnapshot(t *testing.T) {
+	h := newHQ(t)
+	h.behind = 100
+	h.start()
+	manyAccounts(t, h, 500)
+	decide(t, h, "m7", suspension)
+	if _, err := ask[Decided](t, h, "POST", "/passes/revoke", Revocation{Number: "P7", By: "N. N.", Ground: wire.GroundLost}); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, h, "m8", suspension)
+	decide(t, h, "m8", Order{Action: wire.ActionRestore, By: "N. N.", Role: wire.DeciderCommander, Ground: wire.GroundCleared})
+	g := newGate(t, h, "lane-1")
+	g.start(h)
+	id := decide(t, h, "m9", suspension) // while the snapshot is on its way
+	waitApplied(t, h, id)
+	for account, want := range map[string]wire.Status{
+		"m0": wire.StatusActive, "m7": wire.StatusSuspended, "m8": wire.StatusActive, "m9": wire.StatusSuspended, "m499": wire.StatusActive,
+	} {
+		if got := statusOf(t, g, account); got != want {
+			t.Errorf("%s is %s, want %s", account, got, want)
+		}
+	}
+	if p, err := g.accounts.LookupPass("P7"); err != nil || !p.Revoked {
+		t.Errorf("pass: %+v, %v", p, err)
+	}
+	if n := installed(g); n != 1 {
+		t.Fatalf("%d snapshots were installed", n)
+	}
+	if s := g.accounts.Stats(); s.Accounts != 500 || s.Suspended != 2 || s.Cursor != 505 {
+		t.Errorf("replica: %+v", s)
+	}
+}
+
+// TestSnapshotSurvivesARestart sends the same snapshot again, and a newer one
+// once the log has gone on for long.
+func TestSnapshotSurvivesARestart(t *testing.T) {
+	h := newHQ(t)
+	h.behind = 100
+	h.start()
+	manyAccounts(t, h, 300)
+	made, err := ask[SnapshotReport](t, h, "POST", "/snapshot", nil)
+	if err != nil || made.Items != 300 || made.Seq != 300 || made.Pieces < 2 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	h.stop()
+	h.start()
+	again, err := h.app.snapshots.newest(t.Context())
+	if err != nil || again.Manifest.ID != made.ID {
+		t.Fatalf("after a restart another one: %v", err)
+	}
+	for i := range 120 {
+		decide(t, h, fmt.Sprint("m", i), suspension)
+	}
+	next, err := h.app.snapshots.newest(t.Context())
+	if err != nil || next.Manifest.ID == made.ID || next.Manifest.Items != 420 {
+		t.Fatalf("after many changes: %+v, %v", next.Manifest, err)
+	}
+	list, err := filepath.Glob(filepath.Join(h.dir, "store", "snapshots", "*"))
+	if err != nil || len(list) != 2 {
+		t.Errorf("kept: %v", list)
+	}
+	h.stop()
+	if err := os.WriteFile(filepath.Join(h.dir, "store", "snapshots", snapshotFile), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	if h.app.snapshots.cur != nil {
+		t.Error("an unfit file is used")
+	}
+}
+
+// TestHeadquartersOfALaterEpochFillsItsGatesAnew loses headquarters' store.
+func TestHeadquartersOfALaterEpochFillsItsGatesAnew(t *testing.T) {
+	h := newHQ(t)
+	h.start()
+	enrol(t, h, "a1", "a2")
+	g := newGate(t, h, "lane-1")
+	g.start(h)
+	until(t, "the end of catching up", g.catching, false)
+	g.stop()
+	for old := h.app.ledger.epoch; h.app.ledger.epoch == old; { // it counts seconds
+		h.stop()
+		if err := os.RemoveAll(filepath.Join(h.dir, "store")); err != nil {
+			t.Fatal(err)
+		}
+		h.start()
+	}
+	enrol(t, h, "a1", "b1")
+	decide(t, h, "a1", suspension)
+	g.start(h)
+	id := decide(t, h, "b1", suspension)
+	waitApplied(t, h, id)
+	if got := statusOf(t, g, "a1"); got != wire.StatusSuspended {
+		t.Errorf("a1 is %s", got)
+	}
+	if _, known, err := g.accounts.Lookup("a2"); known || err != nil {
+		t.Errorf("an account of the lost store is known: %v", err)
+	}
+}
+
+// TestDivergedGateIsFilledAnew has a gate that holds another past.
+func TestDivergedGateIsFilledAnew(t *testing.T) {
+	h := newHQ(t)
+	h.start()
+	enrol(t, h, "a1")
+	g := newGate(t, h, "lane-1")
+	if err := g.accounts.Apply(h.app.ledger.epoch, 1, wire.Hash{}, wire.Hash{9}, []wire.Change{{
+		Op: wire.OpPut, Account: "x", Ver: 1, Status: wire.StatusActive, Level: 1, Kind: wire.KindCitizen,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	g.start(h)
+	waitApplied(t, h, decide(t, h, "a1", suspension))
+	if got := statusOf(t, g, "a1"); got != wire.StatusSuspended {
+		t.Errorf("a1 is %s", got)
+	}
+	if _, known, err := g.accounts.Lookup("x"); known || err != nil {
+		t.Errorf("what never was is known: %v", err)
+	}
+}

@@ -1,0 +1,198 @@
+package link
+
+import (
+	"context"
+	"time"
+
+	"bordergate/sync/wire"
+)
+
+// How a snapshot is fetched: so many pieces are under way at once, and asked for
+// again when nothing came for a while. Then HQ is asked from the start.
+const (
+	fetchWindow = wire.MaxFetch
+	fetchWait   = 10 * time.Second
+	fetchTries  = 6
+	resetEvery  = time.Minute // an HQ that contradicts itself empties no replica for ever
+)
+
+// transfer is a snapshot on its way.
+type transfer struct {
+	m        wire.Snapshot
+	next     int // first piece that is not here
+	asked    int // pieces before it were asked for
+	last     time.Time
+	tries    int
+	building bool
+}
+
+// otherEpoch notes that HQ's log began anew, by a head of a later epoch. A
+// snapshot of it is taken only then: it needs the word of two of HQ's keys.
+func (d *Downlink) otherEpoch(h wire.Head, mine uint64) {
+	if h.Epoch < mine || h.Epoch < d.other.Epoch || h.Issued < d.other.Issued {
+		return
+	}
+	if d.other.Epoch != h.Epoch {
+		d.wantMore = true
+	}
+	d.other = h
+}
+
+// onSnapshot begins a transfer, or goes on with one that was interrupted.
+func (d *Downlink) onSnapshot(m Message) {
+	replica, can := d.opts.Accounts.(Snapshots)
+	if m.Retained || !can {
+		d.counters.add(causeRetained)
+		return
+	}
+	s, err := verify[wire.Snapshot](d.opts.Ring, m, d.opts.Gate, wire.TypeSnapshot, wire.RoleSnapshot, d.opts.Now)
+	if err == nil {
+		err = s.Check()
+	}
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	group, ok := d.keys[s.Key]
+	epoch, _ := d.opts.Accounts.Cursor()
+	switch {
+	case !ok:
+		d.counters.add(causeNoKey)
+		d.wantMore = true
+		return
+	case epoch != 0 && s.Epoch != epoch && s.Epoch != d.other.Epoch:
+		d.counters.add(causeEpoch)
+		return
+	case d.snap != nil && (d.snap.building || d.snap.m.ID == s.ID):
+		d.counters.add(causeDuplicate)
+		return
+	}
+	key, err := s.OpenKey(group)
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	next, err := replica.BeginSnapshot(s, key)
+	if err != nil {
+		d.counters.add(causeSnapshot)
+		d.opts.Logger.Warn("Snapshot refused by the replica", "error", err)
+		return
+	}
+	d.opts.Logger.Info("Snapshot begun", "place", s.Seq, "pieces", s.Pieces, "here", next)
+	d.snap = &transfer{m: s, next: next, asked: next, last: time.Now()}
+	d.fetch()
+}
+
+// onPiece takes a piece. Which one it is, its signed header says; whether it is
+// right, the manifest.
+func (d *Downlink) onPiece(m Message) {
+	want := wire.Want{Typ: wire.TypePiece, Topic: m.Topic, To: d.opts.Gate, Role: wire.RoleSnapshot}
+	h, b, err := d.opts.Ring.Verify(m.Payload, want)
+	switch {
+	case err != nil:
+		d.refuse(err)
+		return
+	case m.Retained:
+		d.counters.add(causeRetained)
+		return
+	case d.snap == nil || d.snap.building || h.Seq != uint64(d.snap.next):
+		d.counters.add(causeDuplicate) // or after a lost one: asked for again when nothing comes
+		return
+	}
+	next, err := d.opts.Accounts.(Snapshots).AddPiece(d.snap.next, b)
+	if err != nil {
+		d.counters.add(causePiece)
+		d.opts.Logger.Warn("Piece of a snapshot refused", "error", err)
+		return
+	}
+	d.snap.next, d.snap.last, d.snap.tries = next, time.Now(), 0
+	d.fetch()
+}
+
+// fetch asks for pieces, half a window at a time, so that the way stays full.
+func (d *Downlink) fetch() {
+	s := d.snap
+	n := min(s.next+fetchWindow, s.m.Pieces) - s.asked
+	if n < fetchWindow/2 && s.asked+n < s.m.Pieces || n <= 0 {
+		return
+	}
+	d.opts.Say(wire.TypeFetch, wire.Fetch{ID: s.m.ID, From: s.asked, N: n})
+	s.asked += n
+}
+
+// hurry asks again for what did not come.
+func (d *Downlink) hurry(now time.Time) {
+	s := d.snap
+	if s == nil || s.building || now.Sub(s.last) < fetchWait {
+		return
+	}
+	d.counters.add(causeStall)
+	if s.tries++; s.tries > fetchTries {
+		d.snap, d.wantMore = nil, true
+		return
+	}
+	s.last, s.asked = now, s.next
+	d.fetch()
+}
+
+// interrupt ends a transfer with its connection. What is here stays.
+func (d *Downlink) interrupt() {
+	if d.snap != nil && !d.snap.building {
+		d.snap = nil
+	}
+}
+
+// install begins the installation once everything is here. Suspensions go on
+// biting meanwhile.
+func (d *Downlink) install(ctx context.Context) {
+	s := d.snap
+	if s == nil || s.building || s.next < s.m.Pieces {
+		return
+	}
+	s.building = true
+	replica := d.opts.Accounts.(Snapshots)
+	d.builder.Go(func() { d.built <- replica.InstallSnapshot(ctx) })
+}
+
+// installed goes on from the snapshot's place.
+func (d *Downlink) installed(err error) {
+	s := d.snap
+	d.snap = nil
+	if err != nil {
+		d.counters.add(causeSnapshot)
+		d.opts.Logger.Error("Snapshot not installed", "error", err)
+	} else {
+		d.counters.add(countInstalled)
+		d.opts.Logger.Info("Snapshot installed", "place", s.m.Seq)
+		if d.head.Epoch != s.m.Epoch {
+			d.head = d.other
+			if err := d.opts.Accounts.Head(d.head); err != nil {
+				d.opts.Logger.Error("Head refused by the replica", "error", err)
+			}
+		}
+		d.opts.OnChange("") // any account may have changed
+		d.compare(s.m.Seq)
+		d.hello = time.Time{}
+	}
+	d.ask()
+}
+
+// startOver empties a replica that contradicts HQ's log, so that HQ fills it
+// anew.
+func (d *Downlink) startOver() {
+	replica, can := d.opts.Accounts.(Snapshots)
+	now := time.Now()
+	if !can || !replica.Diverged() || !d.reset.IsZero() && now.Sub(d.reset) < resetEvery {
+		return
+	}
+	d.reset = now
+	d.counters.add(causeReset)
+	if err := replica.Reset(); err != nil {
+		d.opts.Logger.Error("Accounts are not emptied", "error", err)
+		return
+	}
+	d.opts.Logger.Warn("Accounts contradict headquarters' log and are filled anew",
+		"hint", "nothing to do here; have headquarters find out why if it comes again")
+	d.hello = time.Time{}
+	d.ask()
+}
