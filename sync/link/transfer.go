@@ -32,10 +32,7 @@ func (d *Downlink) otherEpoch(h wire.Head, mine uint64) {
 	if h.Epoch < mine || h.Epoch < d.other.Epoch || h.Issued < d.other.Issued {
 		return
 	}
-	if d.other.Epoch != h.Epoch {
-		d.wantMore = true
-	}
-	d.other = h
+	d.other, d.wantMore = h, true // with every head, until HQ's answer has come
 }
 
 // onSnapshot begins a transfer, or goes on with one that was interrupted.
