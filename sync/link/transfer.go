@@ -162,9 +162,12 @@ func (d *Downlink) installed(err error) {
 		d.counters.add(countInstalled)
 		d.opts.Logger.Info("Snapshot installed", "place", s.m.Seq)
 		if d.head.Epoch != s.m.Epoch {
-			d.head = d.other
-			if err := d.opts.Accounts.Head(d.head); err != nil {
-				d.opts.Logger.Error("Head refused by the replica", "error", err)
+			d.head = wire.Head{}
+			if d.other.Epoch == s.m.Epoch {
+				d.head = d.other
+				if err := d.opts.Accounts.Head(d.head); err != nil {
+					d.opts.Logger.Error("Head refused by the replica", "error", err)
+				}
 			}
 		}
 		d.opts.OnChange("") // any account may have changed
