@@ -165,16 +165,26 @@ func (d *Downlink) installed(err error) {
 			d.head = wire.Head{}
 			if d.other.Epoch == s.m.Epoch {
 				d.head = d.other
-				if err := d.opts.Accounts.Head(d.head); err != nil {
-					d.opts.Logger.Error("Head refused by the replica", "error", err)
-				}
 			}
+			d.giveHead()
 		}
 		d.opts.OnChange("") // any account may have changed
 		d.compare(s.m.Seq)
 		d.hello = time.Time{}
 	}
 	d.ask()
+}
+
+// giveHead tells a replica that was made anew of the newest head: the next one
+// may be many seconds away, and nobody is admitted before one is reached.
+func (d *Downlink) giveHead() {
+	if d.head.Issued == 0 {
+		return
+	}
+	if err := d.opts.Accounts.Head(d.head); err != nil {
+		d.counters.add(causeStore)
+		d.opts.Logger.Error("Head refused by the replica", "error", err)
+	}
 }
 
 // startOver empties a replica that contradicts HQ's log, so that HQ fills it
@@ -193,6 +203,7 @@ func (d *Downlink) startOver() {
 	}
 	d.opts.Logger.Warn("Accounts contradict headquarters' log and are filled anew",
 		"hint", "nothing to do here; have headquarters find out why if it comes again")
+	d.giveHead()
 	d.hello = time.Time{}
 	d.ask()
 }

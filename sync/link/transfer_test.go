@@ -226,7 +226,7 @@ func TestLaterEpochNeedsTwoKeys(t *testing.T) {
 func TestContradictedReplicaIsEmptiedOnceInAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTransfer(t)
-		r.give(r.hq.live(r.hq.delta(put("a"))))
+		r.give(r.hq.live(r.hq.delta(put("a"))), r.hq.head())
 		r.acc.fail = errors.New("another past")
 		for range 3 {
 			r.snaps.diverged = true
@@ -235,6 +235,9 @@ func TestContradictedReplicaIsEmptiedOnceInAWhile(t *testing.T) {
 		}
 		if r.snaps.resets != 1 || r.count(causeReset) != 1 {
 			t.Fatalf("emptied %d times", r.snaps.resets)
+		}
+		if n := len(r.acc.heads); n != 2 || r.acc.heads[1] != r.acc.heads[0] {
+			t.Fatalf("the emptied replica waits for a head: it was told of %d", n-1)
 		}
 		if last := r.hellos[len(r.hellos)-1]; last != (wire.Hello{}) {
 			t.Fatalf("asked %+v", r.hellos)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"bordergate/sync/wire"
 )
@@ -21,6 +22,25 @@ func manyAccounts(t *testing.T, h *hqRig, n int) {
 
 func installed(g *gateRig) uint64 { return g.link.Status().Counters["snapshots_in"] }
 
+// waitStatus returns when the gate answers for the account with this status. A
+// change that is applied may still wait for the head that makes it fresh.
+func (g *gateRig) waitStatus(account string, want wire.Status) {
+	g.t.Helper()
+	limit := time.After(patience)
+	for {
+		a, ok, err := g.accounts.Lookup(account)
+		if err == nil && ok && a.Status == want {
+			return
+		}
+		select {
+		case <-g.changed:
+		case <-g.catching:
+		case <-limit:
+			g.t.Fatalf("waited in vain for %s to be %s: %s, %v, %v", account, want, a.Status, ok, err)
+		}
+	}
+}
+
 func TestGateFarBehindGetsASnapshot(t *testing.T) {
 	h := newHQ(t)
 	h.behind = 100
@@ -36,6 +56,7 @@ func TestGateFarBehindGetsASnapshot(t *testing.T) {
 	g.start(h)
 	id := decide(t, h, "m9", suspension) // while the snapshot is on its way
 	waitApplied(t, h, id)
+	g.waitStatus("m9", wire.StatusSuspended)
 	for account, want := range map[string]wire.Status{
 		"m0": wire.StatusActive, "m7": wire.StatusSuspended, "m8": wire.StatusActive, "m9": wire.StatusSuspended, "m499": wire.StatusActive,
 	} {
@@ -113,9 +134,7 @@ func TestHeadquartersOfALaterEpochFillsItsGatesAnew(t *testing.T) {
 	g.start(h)
 	id := decide(t, h, "b1", suspension)
 	waitApplied(t, h, id)
-	if got := statusOf(t, g, "a1"); got != wire.StatusSuspended {
-		t.Errorf("a1 is %s", got)
-	}
+	g.waitStatus("a1", wire.StatusSuspended)
 	if _, known, err := g.accounts.Lookup("a2"); known || err != nil {
 		t.Errorf("an account of the lost store is known: %v", err)
 	}
@@ -134,9 +153,7 @@ func TestDivergedGateIsFilledAnew(t *testing.T) {
 	}
 	g.start(h)
 	waitApplied(t, h, decide(t, h, "a1", suspension))
-	if got := statusOf(t, g, "a1"); got != wire.StatusSuspended {
-		t.Errorf("a1 is %s", got)
-	}
+	g.waitStatus("a1", wire.StatusSuspended)
 	if _, known, err := g.accounts.Lookup("x"); known || err != nil {
 		t.Errorf("what never was is known: %v", err)
 	}
