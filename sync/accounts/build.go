@@ -1,121 +1,15 @@
 package accounts
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
 	"bordergate/sync/wire"
 )
-
-// Headquarters cannot sort a snapshot for a gate, whose keys are its own keyed
-// hashes. So the items are sealed as they will be stored, put into parts by the
-// first bits of their keys, and the parts sorted and loaded one after another:
-// the file is written once from front to back, and memory holds one part.
-const (
-	perPart  = 1 << 14 // items of a part, about
-	maxParts = 256
-	partBuf  = 32 << 10
-	fill     = 0.9 // of a page: full, with room for what changes later
-)
-
-// What a partial item is of.
-const (
-	partPut byte = iota + 1
-	partStatus
-	partPass
-)
-
-// part is an item as it waits in a part: the sealed form of what its change
-// says by itself.
-type part struct {
-	key   accountKey
-	kind  byte
-	order uint64
-	value []byte
-}
-
-// parts are the files of one bucket's items.
-type parts struct {
-	name  string
-	files []*os.File
-	bufs  []*bufio.Writer
-}
-
-func newParts(dir, name string, items uint64) (*parts, error) {
-	n := 1
-	for n < maxParts && uint64(n)*perPart < items {
-		n *= 2
-	}
-	p := &parts{name: name}
-	for i := range n {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s-%03d", name, i)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return nil, errors.Join(err, p.close())
-		}
-		p.files, p.bufs = append(p.files, f), append(p.bufs, bufio.NewWriterSize(f, partBuf))
-	}
-	return p, nil
-}
-
-func (p *parts) add(it part) error {
-	w := p.bufs[int(it.key[0])*len(p.bufs)/256]
-	head := append(make([]byte, 0, 32), it.key[:]...)
-	head = append(head, it.kind)
-	head = binary.BigEndian.AppendUint64(head, it.order)
-	head = binary.BigEndian.AppendUint32(head, uint32(len(it.value)))
-	_, _ = w.Write(head) // an error stays for the next call
-	_, err := w.Write(it.value)
-	return err
-}
-
-// read gives part n sorted by key, and for one key in the log's order, and
-// removes it.
-func (p *parts) read(n int) ([]part, error) {
-	if err := p.bufs[n].Flush(); err != nil {
-		return nil, err
-	}
-	b, err := os.ReadFile(p.files[n].Name())
-	if err != nil {
-		return nil, err
-	}
-	var out []part
-	const head = 16 + 1 + 8 + 4
-	for len(b) > 0 {
-		if len(b) < head || uint64(len(b)-head) < uint64(binary.BigEndian.Uint32(b[25:])) {
-			return nil, io.ErrUnexpectedEOF
-		}
-		end := head + int(binary.BigEndian.Uint32(b[25:]))
-		out = append(out, part{accountKey(b[:16]), b[16], binary.BigEndian.Uint64(b[17:]), b[head:end:end]})
-		b = b[end:]
-	}
-	slices.SortFunc(out, func(a, b part) int {
-		if c := bytes.Compare(a.key[:], b.key[:]); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.order, b.order)
-	})
-	return out, os.Remove(p.files[n].Name())
-}
-
-func (p *parts) close() error {
-	var err error
-	for _, f := range p.files {
-		err = errors.Join(err, f.Close())
-	}
-	return err
-}
 
 // builder fills the second file.
 type builder struct {
@@ -124,41 +18,44 @@ type builder struct {
 	db       *bbolt.DB
 	accounts *parts
 	passes   *parts
+	standing *parts
 	items    uint64
-	stored   int // keys in accounts and passes together
+	stored   int    // keys in the three buckets together
+	counts   Counts // of what a stored standing does not tell by itself
 }
 
 // build makes the second file of the pieces that are here, complete but for
-// what belongs to the moment of the switch.
-func (r *Replica) build(ctx context.Context, in *incoming) (db *bbolt.DB, stored int, err error) {
-	b := &builder{r: r, in: in}
-	if b.accounts, err = newParts(in.dir, "accounts", in.m.Items); err != nil {
-		return nil, 0, err
+// what belongs to the moment of the switch. The builder says what it stored.
+func (r *Replica) build(ctx context.Context, in *incoming) (b *builder, err error) {
+	b = &builder{r: r, in: in}
+	for name, to := range map[string]**parts{"accounts": &b.accounts, "passes": &b.passes, "standing": &b.standing} {
+		p, err := newParts(in.dir, name, in.m.Items)
+		if err != nil {
+			return nil, err
+		}
+		defer p.close() //nolint:errcheck // read by now, or of no use
+		*to = p
 	}
-	defer b.accounts.close() //nolint:errcheck // read by now, or of no use
-	if b.passes, err = newParts(in.dir, "passes", in.m.Items); err != nil {
-		return nil, 0, err
-	}
-	defer b.passes.close() //nolint:errcheck // as above
 	// An item takes less than this on average, and the room is only address space.
 	if b.db, err = r.makeNext(int64(in.m.Items) * 1024); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	b.db.NoSync = true // a crash leaves a file that nobody opens
 	err = b.sort(ctx)
 	r.opts.step("sorted")
 	if err == nil {
-		err = errors.Join(b.load(ctx, b.accounts, bucketAccounts), b.load(ctx, b.passes, bucketPasses))
+		err = errors.Join(
+			b.load(ctx, b.accounts, bucketAccounts), b.load(ctx, b.passes, bucketPasses), b.load(ctx, b.standing, bucketStanding))
 	}
 	if err == nil {
 		err = b.db.Sync()
 	}
 	b.db.NoSync = false
 	if err != nil {
-		return nil, 0, errors.Join(err, discard(b.db))
+		return nil, errors.Join(err, discard(b.db))
 	}
 	r.opts.step("loaded")
-	return b.db, b.stored, nil
+	return b, nil
 }
 
 // sort puts every item into its part.
@@ -196,34 +93,38 @@ func (b *builder) sort(ctx context.Context) error {
 	return nil
 }
 
-// put takes a change of an account or a pass; false for any other. One that
-// breaks a rule changes nothing, as in Apply.
+// put takes a change that is one of many; false for any other. One that breaks
+// a rule changes nothing, as in Apply.
 func (b *builder) put(c *wire.Change) (bulk bool, err error) {
-	it, to := part{order: b.items}, b.accounts
-	var plain []byte
+	crypt, it, to := b.r.crypt, part{order: b.items}, b.accounts
+	var encode func() ([]byte, error)
 	switch c.Op {
 	case wire.OpPut, wire.OpStatus:
 		if it.kind = partStatus; c.Op == wire.OpPut {
 			it.kind = partPut
 		}
-		it.key = b.r.crypt.id(c.Account)
 		a := accountOf(c)
-		if c.Check() == nil {
-			plain, err = a.encode()
-		}
+		it.key, encode = crypt.id(c.Account), a.encode
 	case wire.OpRevoke, wire.OpStamp:
-		it.kind, it.key, to = partPass, b.r.crypt.passKey(c.Pass), b.passes
 		p := passOf(c)
-		if c.Check() == nil {
-			plain = p.encode()
+		it.kind, it.key, to = partPass, crypt.passKey(c.Pass), b.passes
+		encode = func() ([]byte, error) { return p.encode(), nil }
+	case wire.OpOrganisation, wire.OpWatch:
+		if it.kind = partMark; c.OfOrganisation() {
+			it.kind = partOrganisation
 		}
+		it.key, to, encode = crypt.standingKey(c), b.standing, standingOf(c).encode
 	default:
 		return false, nil
 	}
-	if err != nil || plain == nil {
+	if c.Check() != nil {
+		return true, nil
+	}
+	plain, err := encode()
+	if err != nil {
 		return true, err
 	}
-	it.value = b.r.crypt.sealValue(it.key, plain)
+	it.value = crypt.sealValue(it.key, plain)
 	return true, to.add(it)
 }
 
@@ -281,14 +182,33 @@ func (b *builder) load(ctx context.Context, p *parts, bucket []byte) error {
 
 // value is what is stored for the items of one key.
 func (b *builder) value(items []part) ([]byte, error) {
-	key := items[0].key
-	if len(items) == 1 {
+	key, crypt := items[0].key, b.r.crypt
+	switch kind := items[0].kind; {
+	case kind == partOrganisation || kind == partMark:
+		var s standing
+		for _, it := range items {
+			plain, err := crypt.openValue(key, it.value)
+			if err != nil {
+				return nil, err
+			}
+			in, err := decodeStanding(plain)
+			if err != nil {
+				return nil, err
+			}
+			s, _ = s.fold(in)
+		}
+		b.counts.stand(kind == partOrganisation, s, 1)
+		plain, err := s.encode()
+		if err != nil {
+			return nil, err
+		}
+		return crypt.sealValue(key, plain), nil
+	case len(items) == 1:
 		return items[0].value, nil
-	}
-	if items[0].kind == partPass {
+	case kind == partPass:
 		var p Pass
 		for _, it := range items {
-			plain, err := b.r.crypt.openValue(key, it.value)
+			plain, err := crypt.openValue(key, it.value)
 			if err != nil {
 				return nil, err
 			}
@@ -298,15 +218,18 @@ func (b *builder) value(items []part) ([]byte, error) {
 			}
 			p, _ = p.fold(in)
 		}
-		return b.r.crypt.sealValue(key, p.encode()), nil
+		return crypt.sealValue(key, p.encode()), nil
 	}
 	var a Account
 	for _, it := range items {
-		in, err := b.r.crypt.open(key, it.value)
+		in, err := crypt.open(key, it.value)
 		if err != nil {
 			return nil, err
 		}
+		if it.kind == partPut && a.Status == wire.StatusSuspended && in.Status == wire.StatusActive {
+			continue // only a decision restores, as in the log
+		}
 		a, _ = a.fold(it.kind == partPut, in)
 	}
-	return b.r.crypt.seal(key, &a)
+	return crypt.seal(key, &a)
 }

@@ -36,18 +36,19 @@ func (r *Replica) InstallSnapshot(ctx context.Context) error {
 }
 
 func (r *Replica) install(ctx context.Context, in *incoming) error {
-	db, stored, err := r.build(ctx, in)
+	b, err := r.build(ctx, in)
 	if err != nil {
 		return err
 	}
-	if err := db.Close(); err != nil {
+	if err := b.db.Close(); err != nil {
 		return err
 	}
 	// What is verified is what a later Open would find.
-	if db, err = r.bolt(r.opts.Path+nextExt, int64(in.m.Items)*1024); err != nil {
+	db, err := r.bolt(r.opts.Path+nextExt, int64(in.m.Items)*1024)
+	if err != nil {
 		return err
 	}
-	counts, err := r.verify(ctx, db, stored)
+	counts, err := r.verify(ctx, db, b)
 	if err != nil {
 		return errors.Join(err, discard(db))
 	}
@@ -111,10 +112,10 @@ func discard(db *bbolt.DB) error {
 
 // verify reads all of a file back: every value opens under its key, and there
 // are as many as were stored.
-func (r *Replica) verify(ctx context.Context, db *bbolt.DB, stored int) (counts Counts, err error) {
-	n := 0
-	each := func(bucket []byte, value func(accountKey, []byte) error) func(*bbolt.Tx) error {
-		return func(tx *bbolt.Tx) error {
+func (r *Replica) verify(ctx context.Context, db *bbolt.DB, b *builder) (Counts, error) {
+	n, counts := 0, b.counts
+	each := func(bucket []byte, value func(accountKey, []byte) error) error {
+		return db.View(func(tx *bbolt.Tx) error {
 			return tx.Bucket(bucket).ForEach(func(k, v []byte) error {
 				if n++; n%perPart == 0 && ctx.Err() != nil {
 					return ctx.Err()
@@ -124,17 +125,18 @@ func (r *Replica) verify(ctx context.Context, db *bbolt.DB, stored int) (counts 
 				}
 				return value(accountKey(k), v)
 			})
-		}
+		})
 	}
-	err = errors.Join(
-		db.View(each(bucketAccounts, func(k accountKey, v []byte) error {
+	key := r.crypt.watchKeyKey()
+	err := errors.Join(
+		each(bucketAccounts, func(k accountKey, v []byte) error {
 			a, err := r.crypt.open(k, v)
 			if err == nil {
 				counts.add(&a, 1)
 			}
 			return err
-		})),
-		db.View(each(bucketPasses, func(k accountKey, v []byte) error {
+		}),
+		each(bucketPasses, func(k accountKey, v []byte) error {
 			plain, err := r.crypt.openValue(k, v)
 			if err != nil {
 				return err
@@ -144,13 +146,26 @@ func (r *Replica) verify(ctx context.Context, db *bbolt.DB, stored int) (counts 
 				counts.RevokedPasses++
 			}
 			return err
-		})),
-		db.View(func(tx *bbolt.Tx) error {
-			_, err := r.readTrust(tx, trustNewest)
+		}),
+		each(bucketStanding, func(k accountKey, v []byte) error {
+			plain, err := r.crypt.openValue(k, v)
+			switch {
+			case err != nil:
+				return err
+			case k == key:
+				n-- // beside the others, and read below
+				return nil
+			}
+			_, err = decodeStanding(plain)
 			return err
+		}),
+		db.View(func(tx *bbolt.Tx) error {
+			_, err1 := r.readWatchKey(tx)
+			_, err2 := r.readTrust(tx, trustNewest)
+			return errors.Join(err1, err2)
 		}))
-	if err == nil && n != stored {
-		err = fmt.Errorf("%w: %d values were stored and %d are there", ErrSnapshot, stored, n)
+	if err == nil && n != b.stored {
+		err = fmt.Errorf("%w: %d values were stored and %d are there", ErrSnapshot, b.stored, n)
 	}
 	if err != nil {
 		return Counts{}, fmt.Errorf("verify second file: %w", err)
@@ -162,10 +177,18 @@ func (r *Replica) verify(ctx context.Context, db *bbolt.DB, stored int) (counts 
 // holds change. What is in memory changes with the name, whatever becomes of the
 // folder's sync: the old file has lost it.
 func (r *Replica) switchTo(db *bbolt.DB, at place, counts Counts) error {
-	if err := os.Rename(db.Path(), r.opts.Path); err != nil {
+	var key watchKey
+	err := db.View(func(tx *bbolt.Tx) (err error) {
+		key, err = r.readWatchKey(tx)
+		return err
+	})
+	if err == nil {
+		err = os.Rename(db.Path(), r.opts.Path)
+	}
+	if err != nil {
 		return errors.Join(err, discard(db))
 	}
-	err := syncDir(filepath.Dir(r.opts.Path))
+	err = syncDir(filepath.Dir(r.opts.Path))
 	r.opts.step("renamed")
 	r.life.Lock()
 	if r.closed {
@@ -179,10 +202,14 @@ func (r *Replica) switchTo(db *bbolt.DB, at place, counts Counts) error {
 	r.at, r.counts, r.saved = at, counts, at.Fresh
 	r.damaged, r.diverged = false, false
 	r.mu.Unlock()
-	r.life.Unlock()
-	if at.Epoch != epoch && at.Epoch != 0 && epoch != 0 {
-		r.overlay.clear() // versions of another log say nothing in this one
+	if at.Epoch != epoch && at.Epoch != 0 && epoch != 0 { // versions of another log say nothing in this one
+		r.overlay.clear()
+		r.watch.Store(nil)
 	}
+	if key.ver != 0 {
+		r.takeWatchKey(key)
+	}
+	r.life.Unlock()
 	r.sweepOverlay(at)
 	return errors.Join(err, old.Close())
 }
@@ -195,6 +222,9 @@ func (r *Replica) sweepOverlay(at place) {
 		}
 		if p, found, err := r.committedPass(key); err == nil && found {
 			r.overlay.drop(key, p.Ver)
+		}
+		if s, found, err := r.committedStanding(key); err == nil && found {
+			r.overlay.drop(key, s.Ver)
 		}
 	}
 	r.mu.RLock()

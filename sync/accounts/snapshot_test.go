@@ -89,30 +89,39 @@ func (s sent) install(t *testing.T, r *Replica) {
 	}
 }
 
-// history is a lawful log of random changes of a few accounts and passes.
+// history is a lawful log of random changes of a few accounts, passes and
+// organisations, and of the watch-list.
 func history(rng *rand.Rand, n int) []wire.Change {
 	var out []wire.Change
 	vers := map[string]uint64{}
 	ver := func(id string) uint64 { vers[id]++; return vers[id] }
-	cancelled := map[string]bool{}
+	now := map[string]wire.Status{}
+	decide := func(id string, make func(string, uint64, wire.Status) wire.Change) {
+		if now[id] == wire.StatusCancelled {
+			return
+		}
+		now[id] = statuses[1+min(rng.IntN(9)/4, 2)] // cancelled now and then
+		out = append(out, make(id, ver(id), now[id]))
+	}
 	for range n {
-		a, p := fmt.Sprintf("a%d", rng.IntN(40)), fmt.Sprintf("P%d", rng.IntN(20))
-		known := vers[a] > 0 && !cancelled[a]
-		switch k := rng.IntN(8); {
-		case k == 0 && known:
-			out = append(out, status(a, ver(a), wire.StatusSuspended))
-		case k == 1 && known:
-			out = append(out, status(a, ver(a), wire.StatusActive))
-		case k == 2 && known && rng.IntN(4) == 0:
-			cancelled[a] = true
-			out = append(out, status(a, ver(a), wire.StatusCancelled))
+		a, p, o := fmt.Sprintf("a%d", rng.IntN(40)), fmt.Sprintf("P%d", rng.IntN(20)), fmt.Sprintf("org%d", rng.IntN(4))
+		switch k := rng.IntN(9); {
+		case k <= 1 && vers[a] > 0:
+			decide(a, status)
+		case k == 2:
+			decide(o, organisation)
 		case k == 3:
 			out = append(out, stamp(p, ver(p), int64(1+rng.IntN(1000))))
 		case k == 4 && rng.IntN(3) == 0:
 			out = append(out, revoke(p, ver(p)))
-		case !cancelled[a]:
+		case k == 5:
+			out = append(out, newWatchKey(ver("key")), watch(wire.WatchPass(p), ver("watch "+p), rng.IntN(3) > 0))
+		default:
 			c := put(a, ver(a))
-			c.Level = 1 + rng.IntN(2)
+			c.Level, c.Organisation = 1+rng.IntN(2), o
+			if now[a] != "" {
+				c.Status = now[a] // only a decision restores
+			}
 			out = append(out, c)
 		}
 	}
@@ -128,9 +137,17 @@ func contents(t *testing.T, r *Replica) string {
 		fmt.Fprintf(&b, "a%d %+v %v %v\n", i, a, found, err)
 	}
 	for i := range 21 {
-		p, found, err := r.committedPass(r.crypt.passKey(fmt.Sprintf("P%d", i)))
+		n := fmt.Sprintf("P%d", i)
+		p, found, err := r.committedPass(r.crypt.passKey(n))
 		fmt.Fprintf(&b, "P%d %+v %v %v\n", i, p, found, err)
+		mark, found, err := r.committedStanding(r.crypt.markKey(wire.WatchPass(n).Mark(testWatchKey)))
+		fmt.Fprintf(&b, "watched %v %v %v\n", mark, found, err)
 	}
+	for i := range 4 {
+		o, found, err := r.committedStanding(r.crypt.organisationKey(fmt.Sprintf("org%d", i)))
+		fmt.Fprintf(&b, "org%d %v %v %v\n", i, o, found, err)
+	}
+	fmt.Fprintf(&b, "watch key %+v\n", r.watch.Load())
 	newest, used, err := r.Trust()
 	s := r.Stats()
 	fmt.Fprintf(&b, "%v %v %v %+v %d %d %v", newest, used, err, s.Counts, s.Epoch, s.Cursor, s.Hash)
@@ -361,6 +378,60 @@ func TestSuspensionBitesDuringAndAfterTheTransfer(t *testing.T) {
 	}
 }
 
+// TestStandingComesWithTheSnapshot: an organisation's suspension and the
+// watch-list bite through a switch, whichever side of its place they are on.
+func TestStandingComesWithTheSnapshot(t *testing.T) {
+	o := testOptions(t)
+	r, l := synced(t, o)
+	l.must(r, member("m0", "old", 1))
+	if err := r.Head(l.head(1001)); err != nil {
+		t.Fatal(err)
+	}
+	watched := func(n string) wire.Watched { return wire.WatchPass(n) }
+	ahead := &log{t: t, seq: l.seq + 20, hash: wire.Hash{1}}
+	s := ahead.snapshotOf([]wire.Change{
+		put("a", 1), member("m0", "old", 1), member("m1", "in", 1), member("m2", "late", 1), member("m3", "lifted", 1),
+		organisation("in", 1, wire.StatusSuspended), organisation("lifted", 2, wire.StatusActive),
+		newWatchKey(1), watch(watched("P1"), 1, true), watch(watched("P2"), 2, false),
+	}, 3)
+	s.give(t, r)
+	for _, c := range []wire.Change{
+		organisation("late", 1, wire.StatusSuspended), organisation("lifted", 1, wire.StatusSuspended), organisation("old", 1, wire.StatusSuspended),
+		newWatchKey(1), watch(watched("P2"), 1, true), watch(watched("P3"), 1, true),
+	} {
+		r.Overlay(c)
+	}
+	wantStatus(t, r, "m0", wire.StatusSuspended) // at once, in the old file
+	wantWatched(t, r, true, watched("P3"))
+	if err := r.InstallSnapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]wire.Status{
+		"m0": wire.StatusSuspended, "m1": wire.StatusSuspended, "m2": wire.StatusSuspended, "m3": wire.StatusActive,
+	} {
+		wantStatus(t, r, id, want)
+	}
+	wantWatched(t, r, true, watched("P1"))
+	wantWatched(t, r, false, watched("P2"))
+	wantWatched(t, r, true, watched("P3"))
+	if s := r.Stats(); s.Overlay != 3 || s.StoppedOrganisations != 1 || s.Watched != 1 {
+		t.Errorf("%+v", s)
+	}
+	r = reopen(t, r, o) // what is in memory only comes again by the log
+	wantWatched(t, r, true, watched("P1"))
+	wantStatus(t, r, "m1", wire.StatusSuspended)
+}
+
+func TestPutInASnapshotRestoresNobody(t *testing.T) {
+	r, l := openReplica(t, testOptions(t)), &log{t: t, seq: 9}
+	l.snapshotOf([]wire.Change{status("a", 2, wire.StatusSuspended), put("a", 3), status("b", 2, wire.StatusCancelled), put("b", 3)}, 9).install(t, r)
+	for id, want := range map[string]wire.Status{"a": wire.StatusSuspended, "b": wire.StatusCancelled} {
+		if a, _, err := r.Show(id); err != nil || a.Status != want {
+			t.Errorf("%s: %+v, %v", id, a, err)
+		}
+	}
+}
+
 // TestGateAdmitsWhileTheSnapshotIsInstalled looks up without a pause.
 func TestGateAdmitsWhileTheSnapshotIsInstalled(t *testing.T) {
 	r, l := synced(t, testOptions(t))
@@ -403,6 +474,7 @@ func TestGateAdmitsWhileTheSnapshotIsInstalled(t *testing.T) {
 func TestAnotherEpochNeedsAHeadOfItsOwn(t *testing.T) {
 	r, l := synced(t, testOptions(t))
 	r.Overlay(status("a", 9, wire.StatusSuspended))
+	l.must(r, newWatchKey(3), watch(wire.WatchAccount("a"), 1, true))
 	other := &log{t: t, seq: 1, hash: wire.Hash{1}}
 	s := other.snapshotOf([]wire.Change{put("a", 1)}, 1)
 	s.m.Epoch = testEpoch + 1
@@ -417,6 +489,7 @@ func TestAnotherEpochNeedsAHeadOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantStatus(t, r, "a", wire.StatusActive)
+	wantWatched(t, r, false, wire.WatchAccount("a"))
 }
 
 func TestTrustStoreNeverGoesBackBySnapshotOrReset(t *testing.T) {

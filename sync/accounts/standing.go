@@ -49,6 +49,18 @@ func standingOf(c *wire.Change) standing {
 	return s
 }
 
+// fold is what a decision on an organisation, or a mark, makes of what stands;
+// false where it is not newer. A cancelled organisation stays cancelled.
+func (s standing) fold(in standing) (standing, bool) {
+	if s.Ver != 0 && in.Ver <= s.Ver {
+		return s, false
+	}
+	if s.Status == wire.StatusCancelled {
+		in.Status = wire.StatusCancelled // for ever
+	}
+	return in, true
+}
+
 func (c *crypt) standingKey(ch *wire.Change) accountKey {
 	if ch.OfOrganisation() {
 		return c.organisationKey(ch.Organisation)
@@ -143,79 +155,90 @@ type watchKey struct {
 }
 
 // takeWatchKey has a newer key used from now on.
-func (r *Replica) takeWatchKey(c *wire.Change) {
-	k := &watchKey{ver: c.Ver}
-	if copy(k.key[:], c.Key) != len(c.Key) || len(c.Key) != len(k.key) {
-		return
-	}
+func (r *Replica) takeWatchKey(k watchKey) {
 	for {
 		old := r.watch.Load()
-		if old != nil && old.ver >= k.ver || r.watch.CompareAndSwap(old, k) {
+		if old != nil && old.ver >= k.ver || r.watch.CompareAndSwap(old, &k) {
 			return
 		}
 	}
 }
 
-// loadWatchKey reads the key when the file is opened. The one in memory is as
-// new or newer than that of a file made anew.
-func (r *Replica) loadWatchKey(tx *bbolt.Tx) error {
+// readWatchKey reads the key; the zero one where there is none.
+func (r *Replica) readWatchKey(tx *bbolt.Tx) (k watchKey, err error) {
 	key := r.crypt.watchKeyKey()
 	v := tx.Bucket(bucketStanding).Get(key[:])
 	if v == nil {
-		return nil
+		return k, nil
 	}
 	plain, err := r.crypt.openValue(key, v)
+	if err == nil && len(plain) != 8+len(k.key) {
+		err = errValue
+	}
 	if err != nil {
-		return err
+		return k, err
 	}
-	if len(plain) != 8+wire.WatchKeySize {
-		return errValue
-	}
-	r.takeWatchKey(&wire.Change{Ver: binary.BigEndian.Uint64(plain), Key: plain[8:]})
-	return nil
+	k.ver = binary.BigEndian.Uint64(plain)
+	copy(k.key[:], plain[8:])
+	return k, nil
 }
 
-// applyStanding writes one lawful change of an organisation, a mark or the
-// marks' key, if it is newer than what is there. A cancelled organisation stays
-// cancelled.
-func (r *Replica) applyStanding(tx *bbolt.Tx, c *wire.Change, counts *Counts, versions map[accountKey]uint64) error {
-	b := tx.Bucket(bucketStanding)
-	if c.Op == wire.OpWatchKey {
-		if k := r.watch.Load(); k != nil && c.Ver < k.ver {
-			return nil
-		}
-		r.takeWatchKey(c)
-		key := r.crypt.watchKeyKey()
-		return b.Put(key[:], r.crypt.sealValue(key, append(binary.BigEndian.AppendUint64(nil, c.Ver), c.Key...)))
+// loadWatchKey takes the key of a file into use. The one in memory is as new or
+// newer than that of a file made anew in the same log.
+func (r *Replica) loadWatchKey(tx *bbolt.Tx) error {
+	k, err := r.readWatchKey(tx)
+	if err == nil && k.ver != 0 {
+		r.takeWatchKey(k)
 	}
-	key := r.crypt.standingKey(c)
-	old, found, err := r.getStanding(tx, key)
+	return err
+}
+
+// putWatchKey stores the key that a change brings, unless a newer one is there.
+func (r *Replica) putWatchKey(tx *bbolt.Tx, c *wire.Change) error {
+	old, err := r.readWatchKey(tx)
 	if err != nil {
 		r.markDamaged()
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if found && c.Ver <= old.Ver {
+	if c.Ver < old.ver {
 		return nil
 	}
-	next := standingOf(c)
-	if old.Status == wire.StatusCancelled {
-		next.Status = wire.StatusCancelled // for ever
+	key := r.crypt.watchKeyKey()
+	plain := append(binary.BigEndian.AppendUint64(nil, c.Ver), c.Key...)
+	return tx.Bucket(bucketStanding).Put(key[:], r.crypt.sealValue(key, plain))
+}
+
+// applyStanding writes one lawful change of an organisation, a mark or the
+// marks' key, if it is newer than what is there.
+func (r *Replica) applyStanding(tx *bbolt.Tx, c *wire.Change, counts *Counts, versions map[accountKey]uint64) error {
+	if c.Op == wire.OpWatchKey {
+		return r.putWatchKey(tx, c)
+	}
+	key := r.crypt.standingKey(c)
+	old, _, err := r.getStanding(tx, key)
+	if err != nil {
+		r.markDamaged()
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	next, newer := old.fold(standingOf(c))
+	if !newer {
+		return nil
 	}
 	plain, err := next.encode()
 	if err != nil {
 		return err
 	}
-	counts.stand(c, old, -1)
-	counts.stand(c, next, 1)
+	counts.stand(c.OfOrganisation(), old, -1)
+	counts.stand(c.OfOrganisation(), next, 1)
 	versions[key] = c.Ver
-	return b.Put(key[:], r.crypt.sealValue(key, plain))
+	return tx.Bucket(bucketStanding).Put(key[:], r.crypt.sealValue(key, plain))
 }
 
 // stand counts what takes a right away, or puts somebody on the list.
-func (c *Counts) stand(ch *wire.Change, s standing, n int64) {
+func (c *Counts) stand(organisation bool, s standing, n int64) {
 	switch {
 	case s.Status != wire.StatusSuspended && s.Status != wire.StatusCancelled:
-	case ch.OfOrganisation():
+	case organisation:
 		c.StoppedOrganisations += n
 	default:
 		c.Watched += n
@@ -226,7 +249,9 @@ func (c *Counts) stand(ch *wire.Change, s standing, n int64) {
 // once.
 func (r *Replica) overlayStanding(c *wire.Change) {
 	if c.Op == wire.OpWatchKey {
-		r.takeWatchKey(c)
+		if k := (watchKey{ver: c.Ver}); copy(k.key[:], c.Key) == len(k.key) && len(c.Key) == len(k.key) {
+			r.takeWatchKey(k)
+		}
 		return
 	}
 	key := r.crypt.standingKey(c)

@@ -195,6 +195,12 @@ func (c Change) Slot() string {
 		return c.Op + "\x00" + c.Account
 	case OpRevoke, OpStamp:
 		return c.Op + "\x00" + c.Pass
+	case OpOrganisation:
+		return c.Op + "\x00" + c.Organisation
+	case OpWatch:
+		return c.Op + "\x00" + string(c.Mark)
+	case OpWatchKey:
+		return c.Op
 	}
 	return ""
 }
