@@ -114,6 +114,17 @@ func (r *trustRig) restart() {
 	r.believe()
 }
 
+// lose has the running gate find its cache's file gone, as one that was damaged.
+func (r *trustRig) lose() {
+	r.t.Helper()
+	r.registerRig.close()
+	if err := os.Remove(filepath.Join(r.dir, "accounts.db")); err != nil {
+		r.t.Fatal(err)
+	}
+	r.registerRig.open([16]byte{1})
+	r.cache, r.facts = r.replica, r.journal
+}
+
 func (r *trustRig) folder(name string, der []byte) {
 	r.t.Helper()
 	if err := os.WriteFile(filepath.Join(r.conf.Dir, name), der, 0o600); err != nil {
@@ -316,9 +327,7 @@ func TestLostCacheBelievesNobodyUntilItCameAgain(t *testing.T) {
 	r.folder("ca.der", old.CA.Raw)
 	r.folder("signer.der", old.Signer.Raw)
 	r.send(changes(2, hq.certs(), nil))
-	if err := r.replica.Reset(); err != nil {
-		t.Fatal(err)
-	}
+	r.lose()
 	if err := r.load(); err != nil {
 		t.Fatal(err)
 	}

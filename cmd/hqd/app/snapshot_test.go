@@ -10,7 +10,7 @@ import (
 	"bordergate/sync/wire"
 )
 
-// manyAccounts enrols accounts m0, m1, …
+// manyAccounts enrols accounts m0, m1, and so on.
 func manyAccounts(t *testing.T, h *hqRig, n int) {
 	t.Helper()
 	ids := make([]string, n)
