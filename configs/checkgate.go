@@ -37,7 +37,7 @@ func checkGate(c *Gate, d *document) {
 	checkScanner(c.Scanner, c.Turnstile.Port, d)
 	checkTrust(c.Trust, d)
 	d.link("hq.broker", c.HQ.Broker, true, "ssl", "tcp")
-	checkPlain(c.HQ.Broker, d)
+	checkPlain("hq.broker", c.HQ.Broker, d)
 	d.filled("hq.bundle", c.HQ.Bundle)
 	checkFingerprint("hq.fingerprint", c.HQ.Fingerprint, d)
 	between(d, "policy.cache_max_age", c.Policy.CacheMaxAge, time.Second, 72*time.Hour)
@@ -57,13 +57,13 @@ func checkGate(c *Gate, d *document) {
 }
 
 // checkPlain demands TLS to another machine.
-func checkPlain(broker string, d *document) {
+func checkPlain(path, broker string, d *document) {
 	u, err := url.Parse(broker)
 	if err != nil || u.Scheme != "tcp" || u.User != nil {
 		return
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && u.Hostname() != "" && (ip == nil || !ip.IsLoopback()) {
-		d.fault("hq.broker", "leads to another machine without TLS", "ssl://HOST:8883")
+		d.fault(path, "leads to another machine without TLS", "ssl://HOST:8883")
 	}
 }
 

@@ -206,6 +206,22 @@ func TestHeadquartersListensWithTLSOrToItself(t *testing.T) {
 	}
 }
 
+func TestAnotherBrokerStandsForTheListener(t *testing.T) {
+	for text, want := range map[string]string{
+		"broker: \"ssl://mqtt.example:8883\"":                       "",
+		"broker: \"tcp://127.0.0.1:1883\"":                          "",
+		"broker: \"ssl://mqtt.example:8883\"\nlisten: \"anything\"": "", // counts for nothing
+		"broker: \"tcp://mqtt.example:1883\"":                       "without TLS",
+		"broker: \"mqtt.example\"":                                  "is not an address",
+		"broker: \"ssl://user:hidden@mqtt.example:8883\"":           "password",
+	} {
+		hq, faults := parse("hq.yaml", []byte("version: 1\n"+text+"\n"), DefaultHQ(), checkHQ)
+		if err := faults.Err(); want == "" && (err != nil || hq == nil) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestUnreadableFileIsOneFaultWithItsCause(t *testing.T) {
 	_, faults := LoadGate(filepath.Join(t.TempDir(), "none.yaml"))
 	if len(faults) != 1 || !errors.Is(faults, fs.ErrNotExist) || faults[0].Hint == "" {

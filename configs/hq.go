@@ -12,6 +12,7 @@ type HQ struct {
 	Version   int      `yaml:"version"`   // 1
 	Listen    string   `yaml:"listen"`    // ssl://host:port of the MQTT listener, or host:port of this machine alone without TLS; port 0: any
 	Names     []string `yaml:"names"`     // names and addresses by which gates call this machine, beside listen's
+	Broker    string   `yaml:"broker"`    // ssl://host:port of another MQTT 3.1.1 broker, or tcp:// on this machine; listen and names count for nothing then
 	Store     string   `yaml:"store"`     // folder of the records and accounts
 	Identity  string   `yaml:"identity"`  // folder of headquarters' keys
 	Control   string   `yaml:"control"`   // UNIX socket for commands to a running process
@@ -37,7 +38,12 @@ func LoadHQ(path string) (*HQ, Faults) {
 
 func checkHQ(c *HQ, d *document) {
 	d.version(c.Version)
-	checkListen(c.Listen, d)
+	if c.Broker == "" {
+		checkListen(c.Listen, d)
+	} else {
+		d.link("broker", c.Broker, true, "ssl", "tcp")
+		checkPlain("broker", c.Broker, d)
+	}
 	for i, n := range c.Names {
 		if n == "" || len(n) > 253 || strings.ContainsAny(n, " /:*") && net.ParseIP(n) == nil {
 			d.fault(fmt.Sprintf("names[%d]", i), "is neither a host's name nor an IP address", "such as hq.example or 192.0.2.10, without scheme and port")

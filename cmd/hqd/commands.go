@@ -52,7 +52,7 @@ func cmdServe(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	hq, err := app.New(ctx, app.Options{
-		Listen: s.hq.Listen, Names: s.hq.Names, Store: s.hq.Store, Identity: s.hq.Identity, Control: s.hq.Control,
+		Listen: s.hq.Listen, Names: s.hq.Names, Broker: s.hq.Broker, Store: s.hq.Store, Identity: s.hq.Identity, Control: s.hq.Control,
 		Accounts: s.hq.Accounts, Simulated: s.hq.Simulated, Logger: newLogger(e.Err),
 		Ready: func(addr string) { fmt.Fprintf(e.Err, "HQ ready %s\n", addr) },
 	})

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 
 	"bordergate/cmd/hqd/app"
 )
@@ -32,6 +33,24 @@ func cmdAuthorityRenew(_ context.Context, e env, args []string) error {
 		Version uint64 `json:"version"`
 		Bundle  string `json:"bundle"`
 	}{b.Ver, app.BundlePath(*dir)})
+}
+
+// cmdBrokerCertify needs the identity folder only.
+func cmdBrokerCertify(_ context.Context, e env, args []string) error {
+	s := newFlags(e, "broker certify")
+	names := s.fs.String("name", "", "names and addresses by which gates and hqd call the broker, with commas")
+	out := s.fs.String("out", "", "folder for ca.crt, broker.crt, broker.key and acl")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	if err := need(s.fs, "name", "out"); err != nil {
+		return err
+	}
+	f, err := app.CertifyBroker(s.hq.Identity, strings.Split(*names, ","), *out)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(e.Out).Encode(f)
 }
 
 // gateFlags are those of the commands that give a gate its certificate.
@@ -118,6 +137,7 @@ func cmdGateList(_ context.Context, e env, args []string) error {
 	}
 	return nil
 }
+
 func cmdGateRetire(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "gate retire")
 	gate := s.fs.String("gate", "", "gate id")

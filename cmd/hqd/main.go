@@ -3,7 +3,7 @@
 // Every command prints its result as JSON on standard output and everything
 // else on standard error. The exit status is 0 for done and positive, 1 for
 // done and negative (refused, not applied by all), 2 for could not do it. All
-// commands but init, authority and serve talk to a running "hqd serve" over its control
+// commands but init, authority, broker and serve talk to a running "hqd serve" over its control
 // socket; "gate add|renew|list|retire" work without one as well.
 package main
 
@@ -53,6 +53,7 @@ func commands() []command {
 		{"gate renew", "sign a gate's certificate again: --gate ID [--certificate FILE]", cmdGateRenew},
 		{"gate list", "list the registered gates", cmdGateList},
 		{"gate retire", "retire a gate: --gate ID", cmdGateRetire},
+		{"broker certify", "certify a broker that is not hqd's own: --name HOST[,HOST...] --out DIR", cmdBrokerCertify},
 		{"account put", "enrol accounts: --file FILE", cmdAccountPut},
 		{"decide", "suspend|restore|cancel --account ID|--organisation ID --by NAME --role ROLE --authorisation REF --ground GROUND [--request N]", cmdDecide},
 		{"pass revoke", "revoke a pass for good: --number N --ground GROUND --by NAME [--role ROLE --authorisation REF --request N]", cmdPassRevoke},
@@ -125,6 +126,7 @@ func newFlags(e env, name string) *settings {
 	s.fs.StringVar(&s.file, "config", "", "headquarters' file")
 	for name, text := range map[string]string{
 		"listen": "ssl://host:port of the MQTT listener, or tcp:// on this machine", "store": "folder of the store",
+		"broker":   "ssl://host:port of another MQTT 3.1.1 broker in place of the listener",
 		"identity": "folder of the keys", "control": "path of the control socket",
 	} {
 		s.over[name] = s.fs.String(name, "", text+", instead of the file's")
@@ -155,7 +157,7 @@ func (s *settings) parse(args []string) ([]string, error) {
 		s.hq = *hq
 	}
 	for name, to := range map[string]*string{
-		"listen": &s.hq.Listen, "store": &s.hq.Store, "identity": &s.hq.Identity, "control": &s.hq.Control,
+		"listen": &s.hq.Listen, "broker": &s.hq.Broker, "store": &s.hq.Store, "identity": &s.hq.Identity, "control": &s.hq.Control,
 	} {
 		if v := *s.over[name]; v != "" {
 			*to = v

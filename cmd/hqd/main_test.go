@@ -56,6 +56,8 @@ func TestCommandsThatCannotBeCarriedOut(t *testing.T) {
 		"no publisher":   {append([]string{"trust", "publish"}, socket...), "--by is missing"},
 		"no file":        {append([]string{"trust", "add", "--by", "N. N."}, socket...), "name the files"},
 		"no such file":   {append([]string{"trust", "add", "--by", "N. N.", filepath.Join(dir, "none.pem")}, socket...), "none.pem"},
+		"nameless":       {append([]string{"broker", "certify", "--out", dir}, socket...), "--name is missing"},
+		"no authority":   {append([]string{"broker", "certify", "--name", "h", "--out", dir}, socket...), "identity"},
 		"no such folder": {append([]string{"trust", "publish", "--by", "N. N.", "--dir", filepath.Join(dir, "none")}, socket...), "none"},
 		"one too many":   {append([]string{"trust", "publish", "--by", "N. N.", "x"}, socket...), "one argument too many"},
 		"no fingerprint": {append([]string{"trust", "remove", "--by", "N. N."}, socket...), "SHA-256"},

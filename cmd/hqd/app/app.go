@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +21,7 @@ import (
 type Options struct {
 	Listen    string   // ssl://host:port of the MQTT listener, or host:port without TLS; port 0: any
 	Names     []string // what gates call this machine, for its certificate, beside the listener's host
+	Broker    string   // ssl://host:port of another MQTT 3.1.1 broker in place of the listener, or empty
 	Store     string   // folder of the store
 	Identity  string   // folder of the keys
 	Control   string   // path of the control socket
@@ -109,12 +108,12 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openStores(ctx); err != nil {
 		return err
 	}
-	broker, secure := "tcp://"+a.localAddress(), (*tls.Config)(nil)
-	if a.secure {
-		broker, secure = "ssl://"+a.localAddress(), a.door.clientTLS(a.id.authority)
+	broker, secure, err := a.way()
+	if err != nil {
+		return err
 	}
 	if a.session, err = link.New(link.Options{
-		Broker: broker, TLS: secure, ClientID: "hq", AllowPlain: true, Filters: wire.HQFilters(),
+		Broker: broker, TLS: secure, ClientID: clientName, AllowPlain: a.opts.Broker == "", Filters: wire.HQFilters(),
 		Will: a.will, Backoff: 50 * time.Millisecond, MaxBackoff: 2 * time.Second, Queue: 1024, Logger: a.opts.Logger,
 	}); err != nil {
 		return err
@@ -128,28 +127,6 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.defers(a.control.close)
 	return writeFile(filepath.Join(a.opts.Store, "address"), []byte(a.Address()+"\n"), 0o644)
-}
-
-// openBroker opens the broker's door, and nobody is behind it yet.
-func (a *App) openBroker(ctx context.Context) error {
-	address, secure, err := listenAddress(a.opts.Listen)
-	if err != nil {
-		return err
-	}
-	if a.fleet, err = openFleet(a.opts.Identity); err != nil {
-		return err
-	}
-	if a.door, err = newDoor(a.fleet); err != nil {
-		return err
-	}
-	var conf *tls.Config
-	if a.secure = secure; secure {
-		if conf, err = a.id.authority.serverTLS(hostOf(address), a.opts.Names); err != nil {
-			return err
-		}
-	}
-	a.engine, err = startEngine(ctx, filepath.Join(a.opts.Store, "nats"), address, conf, a.door, a.opts.Logger)
-	return err
 }
 
 func (a *App) openStores(ctx context.Context) error {
@@ -176,18 +153,6 @@ func (a *App) openStores(ctx context.Context) error {
 	}
 	_, err = a.ledger.Put(ctx, list)
 	return err
-}
-
-// Address is where MQTT is listened for.
-func (a *App) Address() string { return a.engine.address() }
-
-// localAddress is how HQ reaches its own listener.
-func (a *App) localAddress() string {
-	host, port, err := net.SplitHostPort(a.Address())
-	if ip := net.ParseIP(host); err == nil && (ip == nil && host != "localhost" || ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return a.Address()
 }
 
 // Serve works until ctx ends, then closes everything.

@@ -191,12 +191,12 @@ func (a *authority) forGate(gate string, pub crypto.PublicKey) (string, error) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), nil
 }
 
-// present certifies a key that lives in this process only.
-func (a *authority) present(key *ecdsa.PrivateKey, name string, use x509.ExtKeyUsage, change func(*x509.Certificate)) (*tls.Certificate, error) {
+// present certifies a key at a broker, from the authority's first day on.
+func (a *authority) present(key *ecdsa.PrivateKey, name string, until time.Time, use x509.ExtKeyUsage, change func(*x509.Certificate)) (*tls.Certificate, error) {
 	if a == nil {
 		return nil, ErrAuthority
 	}
-	der, err := a.certify(name, key.Public(), a.cert.NotBefore, time.Now().Add(brokerLife), use, change)
+	der, err := a.certify(name, key.Public(), a.cert.NotBefore, until, use, change)
 	if err != nil {
 		return nil, err
 	}
@@ -205,12 +205,12 @@ func (a *authority) present(key *ecdsa.PrivateKey, name string, use x509.ExtKeyU
 }
 
 // forBroker makes a certificate for a broker that gates reach by names.
-func (a *authority) forBroker(names []string) (*tls.Certificate, error) {
+func (a *authority) forBroker(names []string, until time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	return a.present(key, "bordergate broker", x509.ExtKeyUsageServerAuth, func(c *x509.Certificate) {
+	return a.present(key, "bordergate broker", until, x509.ExtKeyUsageServerAuth, func(c *x509.Certificate) {
 		for _, n := range names {
 			if ip := net.ParseIP(n); ip != nil {
 				c.IPAddresses = append(c.IPAddresses, ip)
@@ -235,7 +235,7 @@ func (a *authority) serverTLS(host string, names []string) (*tls.Config, error) 
 			return a.broker, nil
 		}
 		var err error
-		a.broker, err = a.forBroker(names)
+		a.broker, err = a.forBroker(names, time.Now().Add(brokerLife))
 		return a.broker, err
 	}
 	if a == nil {

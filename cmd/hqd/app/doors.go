@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -54,7 +55,7 @@ func (d *door) clientTLS(a *authority) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, RootCAs: a.pool,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return a.present(d.key, "hq", x509.ExtKeyUsageClientAuth, nil)
+			return a.present(d.key, clientName, time.Now().Add(brokerLife), x509.ExtKeyUsageClientAuth, nil)
 		},
 	}
 }

@@ -34,19 +34,13 @@ type engine struct {
 }
 
 // startEngine opens the store in dir and listens for MQTT on listen, whose
-// port may be 0. Secure is nil where it is to be listened without TLS, and then
-// everybody who reaches the port may come in.
+// port may be 0; with no address another broker serves. Secure is nil where it
+// is to be listened without TLS, and then everybody who reaches the port may
+// come in.
 func startEngine(ctx context.Context, dir, listen string, secure *tls.Config, d *door, logger *slog.Logger) (*engine, error) {
-	host, text, err := net.SplitHostPort(listen)
+	host, port, err := mqttPort(listen)
 	if err != nil {
-		return nil, fmt.Errorf("start broker: address %q: %w", listen, err)
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return nil, fmt.Errorf("start broker: port %q: %w", text, err)
-	}
-	if port == 0 {
-		port = server.RANDOM_PORT
+		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
@@ -78,6 +72,24 @@ func startEngine(ctx context.Context, dir, listen string, secure *tls.Config, d 
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	return e, ctx.Err()
+}
+
+// mqttPort takes an address as the server wants it, of which port 0 is none.
+func mqttPort(listen string) (host string, port int, err error) {
+	if listen == "" {
+		return "", 0, nil
+	}
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("address %q: %w", listen, err)
+	}
+	if port, err = strconv.Atoi(text); err != nil {
+		return "", 0, fmt.Errorf("port %q: %w", text, err)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
 }
 
 // address is where MQTT is listened for, with the port that was chosen.

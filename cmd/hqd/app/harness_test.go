@@ -30,6 +30,7 @@ type hqRig struct {
 	t           *testing.T
 	dir, listen string
 	scheme      string // tcp or ssl
+	foreign     bool   // another broker listens there
 	fingerprint string
 	behind      int // SnapshotBehind
 	app         *App
@@ -73,7 +74,12 @@ func freeAddress(t *testing.T) string {
 }
 
 func (h *hqRig) options(ready func(string)) Options {
+	broker := ""
+	if h.foreign {
+		broker = h.address()
+	}
 	return Options{
+		Broker: broker,
 		Listen: h.address(), Store: filepath.Join(h.dir, "store"), Identity: filepath.Join(h.dir, "id"),
 		Control: filepath.Join(h.dir, "hqd.sock"), Simulated: true, Ready: ready, HeadEvery: time.Second,
 		SnapshotBehind: h.behind,
@@ -213,8 +219,9 @@ type gateRig struct {
 	catching chan bool
 	online   chan bool
 	fatal    chan error
-	bundle   []byte           // headquarters' bundle; nil: the one it has now
-	now      func() time.Time // by which certificates are judged; nil: the system's
+	bundle   []byte                            // headquarters' bundle; nil: the one it has now
+	slow     func(link.Accounts) link.Accounts // stands before the replica; nil: nothing
+	now      func() time.Time                  // by which certificates are judged; nil: the system's
 	stop     func()
 }
 
@@ -311,9 +318,13 @@ func (g *gateRig) startAt(h *hqRig, broker string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	var replica link.Accounts = g.accounts
+	if g.slow != nil {
+		replica = g.slow(replica)
+	}
 	g.link, err = link.NewGate(link.GateOptions{
 		Gate: g.id.Gate, Broker: broker, TLS: secure, Bundle: bundle, Signer: g.id.Signer, Key: g.id.HPKE,
-		Journal: g.out, Keys: g.vault, Accounts: g.accounts, Simulated: true,
+		Journal: g.out, Keys: g.vault, Accounts: replica, Simulated: true,
 		OnChange:     func(id string) { offer(g.changed, id) },
 		OnCatchingUp: func(on bool) { offer(g.catching, on) },
 		OnOnline:     func(on bool) { offer(g.online, on) },

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // ErrMissing says that there is no mosquitto on this machine.
@@ -40,7 +41,8 @@ type Broker struct {
 	port   int
 	cmd    *exec.Cmd
 	exited chan struct{} // closed once the process is gone and its words are read
-	words  []byte        // what it said before it was ready
+	words  []byte        // what it said
+	drops  atomic.Int64
 }
 
 // Start finds a free port and starts a broker there.
@@ -123,7 +125,7 @@ func (b *Broker) Start() error {
 		return err
 	}
 	b.cmd, b.exited = cmd, make(chan struct{})
-	ready := make(chan bool, 1)
+	ready := make(chan bool, 2)
 	go func() {
 		b.words = b.listen(said, ready)
 		_ = cmd.Wait()
@@ -142,16 +144,23 @@ func (b *Broker) listen(said io.Reader, ready chan<- bool) []byte {
 	var words []byte
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
-		if strings.HasSuffix(lines.Text(), " running") {
+		switch {
+		case strings.HasSuffix(lines.Text(), " running"):
 			ready <- true
-			_, _ = io.Copy(io.Discard, said)
-			return nil
+		case strings.Contains(lines.Text(), "messages are being dropped"):
+			b.drops.Add(1)
+		case len(words) < 4<<10:
+			words = append(append(words, lines.Bytes()...), '\n')
 		}
-		words = append(append(words, lines.Bytes()...), '\n')
 	}
-	ready <- false
+	_, _ = io.Copy(io.Discard, said) // a line was too long for the scanner
+	ready <- false                   // nobody waits any more if it was ready once
 	return words
 }
+
+// Drops is how often it said that it began to drop messages for a client whose
+// queue is full.
+func (b *Broker) Drops() int64 { return b.drops.Load() }
 
 // Kill ends the process with SIGKILL, as a power cut would; a second call does
 // nothing.
