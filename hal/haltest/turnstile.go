@@ -137,13 +137,25 @@ func (b *bench) grant(t *testing.T, n byte, d hal.Direction) hal.Grant {
 	t.Helper()
 	b.rig.Rest()
 	g := hal.Grant{ID: hal.GrantID{n}, Dir: d, Valid: 5 * time.Second}
-	if err := b.Grant(t.Context(), g); err != nil {
+	if err := b.ask(t, g); err != nil {
 		t.Fatalf("grant %d: %v", n, err)
 	}
 	if e := b.want(t, hal.GrantAccepted); e.Grant != g.ID || e.Dir != d {
 		t.Fatalf("accepted %+v", e)
 	}
 	return g
+}
+
+// ask asks for a grant, again while the driver says that a reading has become old before it was used: on a machine that did not let it
+// run that is the right answer, and nothing was sent.
+func (b *bench) ask(t *testing.T, g hal.Grant) (err error) {
+	t.Helper()
+	for range 20 {
+		if err = b.Grant(t.Context(), g); !errors.Is(err, hal.ErrUnknownInput) {
+			return err
+		}
+	}
+	return err
 }
 
 func (b *bench) pulses(t *testing.T, entry, exit int) {
@@ -157,7 +169,7 @@ func (b *bench) pulses(t *testing.T, entry, exit int) {
 func (b *bench) deny(t *testing.T, g hal.Grant, want error) {
 	t.Helper()
 	before := b.rig.Pulses(g.Dir)
-	err := b.Grant(t.Context(), g)
+	err := b.ask(t, g)
 	if !errors.Is(err, want) {
 		t.Errorf("grant: %v, want %v", err, want)
 	}
