@@ -41,7 +41,7 @@ func (d *Downlink) onDelta(m Message, typ string) {
 		d.counters.add(causeEpoch)
 		return
 	}
-	d.bite(entries, cursor)
+	d.bite(delta.Epoch, entries, cursor)
 	if typ == wire.TypeDelta {
 		d.commit(delta, entries, cursor)
 	}
@@ -49,27 +49,33 @@ func (d *Downlink) onDelta(m Message, typ string) {
 
 // bite makes every valid restriction effective in memory, whatever its place:
 // to refuse too early is safe.
-func (d *Downlink) bite(entries []wire.Entry, cursor uint64) {
+func (d *Downlink) bite(epoch uint64, entries []wire.Entry, cursor uint64) {
 	for _, e := range entries {
 		c := e.Change
 		if e.Seq <= cursor || !c.Restricts() || c.Check() != nil {
 			continue
 		}
 		d.opts.Accounts.Overlay(c)
-		d.effect(c)
+		d.effect(epoch, e.Seq, c)
 		d.opts.OnChange(c.Account)
 	}
 }
 
+// effect is when a decision took effect that is not committed yet.
+type effect struct {
+	epoch, seq uint64 // its place in the log
+	at         wire.AppliedDecision
+}
+
 // effect notes when a decision took effect; the first time counts.
-func (d *Downlink) effect(c wire.Change) {
+func (d *Downlink) effect(epoch, seq uint64, c wire.Change) {
 	if c.Decision == nil {
 		return
 	}
 	if _, known := d.effects[c.Decision.ID]; known || len(d.effects) >= maxEffects {
 		return
 	}
-	d.effects[c.Decision.ID] = appliedNow(c.Decision.ID)
+	d.effects[c.Decision.ID] = effect{epoch, seq, appliedNow(c.Decision.ID)}
 }
 
 func appliedNow(id string) wire.AppliedDecision {
@@ -172,12 +178,12 @@ func (d *Downlink) settle(changes []wire.Change) []wire.AppliedDecision {
 		if c.Decision == nil {
 			continue
 		}
-		at, early := d.effects[c.Decision.ID]
+		e, early := d.effects[c.Decision.ID]
 		if !early {
-			at = appliedNow(c.Decision.ID)
+			e.at = appliedNow(c.Decision.ID)
 		}
 		delete(d.effects, c.Decision.ID)
-		out = append(out, at)
+		out = append(out, e.at)
 	}
 	return out
 }

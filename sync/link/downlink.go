@@ -78,7 +78,7 @@ type Downlink struct {
 	keyOrder []string
 	head     wire.Head
 	heard    bool // a head since the link came up
-	effects  map[string]wire.AppliedDecision
+	effects  map[string]effect
 	recent   wire.Applied // last decisions reported
 	hello    time.Time    // when the last one went
 	wantMore bool         // a hello is due once HelloEvery allows it
@@ -94,7 +94,7 @@ type Downlink struct {
 func newDownlink(o DownlinkOptions, c *counters) *Downlink {
 	return &Downlink{
 		opts: o.withDefaults(), in: make(chan Message, 256), refresh: make(chan struct{}, 1), counters: c,
-		keys: make(map[string][32]byte), effects: make(map[string]wire.AppliedDecision),
+		keys: make(map[string][32]byte), effects: make(map[string]effect),
 		built: make(chan error, 1),
 	}
 }

@@ -161,6 +161,7 @@ func (d *Downlink) installed(err error) {
 	} else {
 		d.counters.add(countInstalled)
 		d.opts.Logger.Info("Snapshot installed", "place", s.m.Seq)
+		d.covered(s.m)
 		if d.head.Epoch != s.m.Epoch {
 			d.head = wire.Head{}
 			if d.other.Epoch == s.m.Epoch {
@@ -173,6 +174,25 @@ func (d *Downlink) installed(err error) {
 		d.hello = time.Time{}
 	}
 	d.ask()
+}
+
+// covered reports the decisions that bit before the snapshot brought them.
+// Those that HQ gets no report on it infers from the cursor.
+func (d *Downlink) covered(m wire.Snapshot) {
+	out := wire.Applied{Epoch: m.Epoch, Cursor: m.Seq}
+	for id, e := range d.effects {
+		switch {
+		case e.epoch != m.Epoch:
+			delete(d.effects, id) // of a log that is no more
+		case e.seq <= m.Seq:
+			delete(d.effects, id)
+			out.Decisions = append(out.Decisions, e.at)
+		}
+	}
+	if len(out.Decisions) > 0 {
+		d.remember(out)
+		d.opts.Say(wire.TypeApplied, out)
+	}
 }
 
 // giveHead tells a replica that was made anew of the newest head: the next one

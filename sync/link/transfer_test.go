@@ -138,6 +138,38 @@ func TestPiecesAreFetchedInWindowsAndInstalled(t *testing.T) {
 	})
 }
 
+// TestDecisionsThatTheSnapshotBringsAreReported: what was missed comes before
+// the manifest, bites at once and is reported with that moment.
+func TestDecisionsThatTheSnapshotBringsAreReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTransfer(t)
+		r.give(r.hq.live(r.hq.delta(put("a"))))
+		r.acc.log, r.applied = nil, nil
+		r.hq.seq = 30
+		missed := suspend("a", 2)
+		r.give(r.hq.message(wire.RoleDelta, wire.TypeUrgent, wire.Down(testGate, wire.TypeUrgent), testGate, r.hq.delta(missed)))
+		equalLogs(t, r.acc.log, []string{"overlay a", "change a"})
+		bit := time.Now().UnixNano()
+		<-time.After(time.Second)
+		later := suspend("b", 2)
+		later.Decision.ID = strings.Repeat("4567", 8)
+		r.hq.seq = 60
+		r.give(r.manifest(), r.hq.message(wire.RoleDelta, wire.TypeUrgent, wire.TopicUrgent, wire.ToAll, r.hq.delta(later)))
+		for n := range 60 {
+			r.give(r.piece(n, "piece"))
+		}
+		r.d.install(t.Context())
+		r.d.installed(<-r.d.built)
+		want := []wire.AppliedDecision{{ID: missed.Decision.ID, At: bit, Mono: r.applied[0].Decisions[0].Mono}}
+		if len(r.applied) != 1 || r.applied[0].Cursor != 50 || !slices.Equal(r.applied[0].Decisions, want) {
+			t.Fatalf("reported %+v", r.applied)
+		}
+		if _, waits := r.d.effects[later.Decision.ID]; !waits || len(r.d.effects) != 1 {
+			t.Fatalf("still to be reported: %+v", r.d.effects)
+		}
+	})
+}
+
 func TestLostPiecesAreAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTransfer(t)

@@ -54,7 +54,7 @@ func Kinds() []Kind {
 		{Typ: TypeAck, Ver: 1, Role: RoleAck, Retained: true, Topics: []string{dn + "ack/{stream}"}, Payload: Ack{}},
 		{Typ: TypeKey, Ver: 1, Role: RoleDelta, Retained: true, Topics: []string{dn + "key"}, Payload: GroupKey{}},
 		{Typ: TypeDelta, Ver: 1, Role: RoleDelta, Topics: []string{dn + "delta", TopicDelta}, Payload: Delta{}},
-		{Typ: TypeUrgent, Ver: 1, Role: RoleDelta, Topics: []string{TopicUrgent}, Payload: Delta{}},
+		{Typ: TypeUrgent, Ver: 1, Role: RoleDelta, Topics: []string{dn + "urgent", TopicUrgent}, Payload: Delta{}},
 		{Typ: TypeHead, Ver: 1, Role: RoleHead, Retained: true, Topics: []string{TopicHead}, Payload: Head{}},
 		{Typ: TypeHQ, Ver: 1, Role: RoleHead, Retained: true, Will: true, Topics: []string{TopicHQ}, Payload: HQState{}},
 	}

@@ -27,8 +27,8 @@ func Up(gate, leaf string) string { return Prefix + "up/" + gate + "/" + leaf }
 // UpRecords is the topic of the gate's records of a stream.
 func UpRecords(gate string, s Stream) string { return Up(gate, "rec/"+s.String()) }
 
-// Down is a topic on which one gate is addressed: leaf is key, delta, snapshot,
-// piece or cmd.
+// Down is a topic on which one gate is addressed: leaf is key, delta, urgent,
+// snapshot, piece or cmd.
 func Down(gate, leaf string) string { return Prefix + "dn/" + gate + "/" + leaf }
 
 // DownAck is the topic of HQ's retained acknowledgement of a stream.
@@ -91,6 +91,6 @@ func ParseTopic(t string) (Topic, error) {
 var leafTypes = map[string]string{
 	"up/birth": TypeBirth, "up/death": TypeDeath, "up/state": TypeState, "up/rec": TypeRecords,
 	"up/hello": TypeHello, "up/applied": TypeApplied, "up/fetch": TypeFetch,
-	"dn/ack": TypeAck, "dn/key": TypeKey, "dn/delta": TypeDelta,
+	"dn/ack": TypeAck, "dn/key": TypeKey, "dn/delta": TypeDelta, "dn/urgent": TypeUrgent,
 	"dn/snapshot": TypeSnapshot, "dn/piece": TypePiece,
 }

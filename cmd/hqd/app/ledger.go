@@ -71,6 +71,7 @@ type segment struct {
 	first, last uint64
 	at          uint64 // the store's own sequence
 	prev        wire.Hash
+	restricts   bool // one of its changes takes a right away
 }
 
 // ledger is the accounts log: append-only, chained, sealed, with the
@@ -176,6 +177,7 @@ func (l *ledger) project(at uint64, entries []entry) error {
 		if err := json.Unmarshal(e.Raw, &c); err != nil {
 			return wire.ErrPayload
 		}
+		seg.restricts = seg.restricts || c.Restricts()
 		l.seq++
 		l.hash = wire.ChainNext(l.hash, l.epoch, l.seq, e.Raw)
 		switch {
@@ -342,13 +344,36 @@ func (l *ledger) after(ctx context.Context, cursor uint64) (segment, [][]byte, b
 	}
 	seg := l.segments[i]
 	l.mu.Unlock()
+	raws, err := l.raws(ctx, seg)
+	return seg, raws, err == nil, err
+}
+
+// raws reads the changes of a stored message as gates get them.
+func (l *ledger) raws(ctx context.Context, seg segment) ([][]byte, error) {
 	entries, err := l.read(ctx, seg.at)
 	if err != nil {
-		return seg, nil, false, err
+		return nil, err
 	}
 	raws := make([][]byte, len(entries))
 	for i, e := range entries {
 		raws[i] = e.Raw
 	}
-	return seg, raws, true, nil
+	return raws, nil
+}
+
+// restricting lists the stored messages after a place in which something takes
+// a right away, the newest first and at most n.
+func (l *ledger) restricting(cursor uint64, n int) []segment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []segment
+	for _, seg := range slices.Backward(l.segments) {
+		if seg.last <= cursor || len(out) == n {
+			break
+		}
+		if seg.restricts {
+			out = append(out, seg)
+		}
+	}
+	return out
 }

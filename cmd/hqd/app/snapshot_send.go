@@ -25,10 +25,43 @@ func (a *App) serveWish(ctx context.Context, gate string, w wish) error {
 	case w.Epoch > a.ledger.epoch:
 		a.fleet.count(gate, "epoch")
 		return fmt.Errorf("replay changes: gate is at a later epoch")
-	case w.Epoch != 0 && w.Epoch != a.ledger.epoch || a.snapshots.far(w.Cursor):
+	case w.Epoch != 0 && w.Epoch != a.ledger.epoch:
+		return a.sendSnapshot(ctx, gate)
+	case a.snapshots.far(w.Cursor):
+		if err := a.sendMissed(ctx, gate, w.Cursor); err != nil {
+			return err
+		}
 		return a.sendSnapshot(ctx, gate)
 	}
 	return a.replay(ctx, gate, w.Cursor)
+}
+
+// maxMissed bounds the messages that go before a snapshot; what is older comes
+// with it.
+const maxMissed = 1000
+
+// sendMissed sends a gate that is about to fetch a snapshot the restrictions it
+// has missed, so that they bite while the old accounts still serve. A gate that
+// knows nothing yet admits nobody and needs none.
+func (a *App) sendMissed(ctx context.Context, gate string, cursor uint64) error {
+	if cursor == 0 {
+		return nil
+	}
+	topic := wire.Down(gate, wire.TypeUrgent)
+	for _, seg := range a.ledger.restricting(cursor, maxMissed) {
+		raws, err := a.ledger.raws(ctx, seg)
+		if err != nil {
+			return err
+		}
+		b, err := a.delta(wire.TypeUrgent, topic, gate, seg.first, seg.prev, raws)
+		if err != nil {
+			return err
+		}
+		if err := a.publish(ctx, topic, b); err != nil {
+			return fmt.Errorf("send missed restrictions: %w", err)
+		}
+	}
+	return nil
 }
 
 // sendSnapshot offers the newest snapshot to a gate.

@@ -1,12 +1,18 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"bordergate/sync/accounts"
+	"bordergate/sync/link"
 	"bordergate/sync/wire"
 )
 
@@ -18,6 +24,166 @@ func manyAccounts(t *testing.T, h *hqRig, n int) {
 		ids[i] = fmt.Sprint("m", i)
 	}
 	enrol(t, h, ids...)
+}
+
+// heavyAccounts is manyAccounts with face references, for a snapshot of several
+// pieces.
+func heavyAccounts(t *testing.T, h *hqRig, n int) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	list := make([]accountLine, n)
+	for i := range list {
+		ref := make([]byte, wire.ReferenceSize)
+		for j := range ref {
+			ref[j] = byte(rng.Uint32())
+		}
+		list[i] = accountLine{ID: fmt.Sprint("m", i), Level: 2, Kind: wire.KindCitizen, Model: "sface-2021", Reference: ref}
+	}
+	if _, err := ask[struct{}](t, h, "POST", "/accounts", list); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hooked tells a test of the steps of a transfer.
+type hooked struct {
+	*accounts.Replica
+	begun   func(next int)
+	piece   func(n int) error // an error in place of the piece
+	install func()            // before the installation
+}
+
+func (r hooked) BeginSnapshot(m wire.Snapshot, key [32]byte) (int, error) {
+	next, err := r.Replica.BeginSnapshot(m, key)
+	if err == nil && r.begun != nil {
+		r.begun(next)
+	}
+	return next, err
+}
+
+func (r hooked) AddPiece(n int, b []byte) (int, error) {
+	if r.piece != nil {
+		if err := r.piece(n); err != nil {
+			return n, err
+		}
+	}
+	return r.Replica.AddPiece(n, b)
+}
+
+func (r hooked) InstallSnapshot(ctx context.Context) error {
+	if r.install != nil {
+		r.install()
+	}
+	return r.Replica.InstallSnapshot(ctx)
+}
+
+// TestMissedSuspensionBitesBeforeTheSnapshot: a gate that comes back far behind
+// serves from its old file while the new one is on its way, but nobody who was
+// suspended meanwhile.
+func TestMissedSuspensionBitesBeforeTheSnapshot(t *testing.T) {
+	h := newHQ(t)
+	h.behind = 100
+	h.start()
+	manyAccounts(t, h, 50)
+	g := newGate(t, h, "lane-1")
+	g.start(h)
+	until(t, "the end of catching up", g.catching, false)
+	g.stop()
+	missed := decide(t, h, "m7", suspension)
+	manyAccounts(t, h, 300)
+	begun := make(chan wire.Status, 8)
+	g.slow = func(link.Accounts) link.Accounts {
+		return hooked{Replica: g.accounts, begun: func(int) { begun <- statusOf(t, g, "m7") }}
+	}
+	g.start(h)
+	select {
+	case got := <-begun:
+		if got != wire.StatusSuspended {
+			t.Errorf("m7 is %s when the snapshot begins", got)
+		}
+	case <-time.After(patience):
+		t.Fatal("no snapshot came")
+	}
+	if r := waitApplied(t, h, missed); len(r.Gates) != 1 || r.Gates[0].Inferred {
+		t.Errorf("applied: %+v", r.Gates)
+	}
+	if installed(g) != 1 {
+		t.Errorf("%d snapshots were installed", installed(g))
+	}
+	g.waitStatus("m299", wire.StatusActive)
+	g.waitStatus("m7", wire.StatusSuspended)
+}
+
+// TestSuspensionDuringTheInstallation bites in the old file at once, and in the
+// new one.
+func TestSuspensionDuringTheInstallation(t *testing.T) {
+	h := newHQ(t)
+	h.behind = 100
+	h.start()
+	manyAccounts(t, h, 50)
+	g := newGate(t, h, "lane-1")
+	g.start(h)
+	until(t, "the end of catching up", g.catching, false)
+	g.stop()
+	manyAccounts(t, h, 300)
+	installing, decided := make(chan struct{}), make(chan struct{})
+	g.slow = func(link.Accounts) link.Accounts {
+		return hooked{Replica: g.accounts, install: func() { close(installing); <-decided }}
+	}
+	g.start(h)
+	wait(t, "the installation", installing)
+	id := decide(t, h, "m8", suspension)
+	g.waitStatus("m8", wire.StatusSuspended)
+	if s := g.accounts.Stats(); s.Accounts != 50 || s.Overlay != 1 {
+		t.Errorf("not from the old file: %+v", s)
+	}
+	close(decided)
+	waitApplied(t, h, id)
+	g.waitStatus("m299", wire.StatusActive)
+	g.waitStatus("m8", wire.StatusSuspended)
+	if s := g.accounts.Stats(); s.Accounts != 300 || s.Suspended != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestCutTransferGoesOn ends the gate's process in the middle of a transfer.
+func TestCutTransferGoesOn(t *testing.T) {
+	h := newHQ(t)
+	h.behind = 100
+	h.start()
+	heavyAccounts(t, h, 1500)
+	g := newGate(t, h, "lane-1")
+	cut := make(chan struct{})
+	g.slow = func(link.Accounts) link.Accounts {
+		once := sync.OnceFunc(func() { close(cut) })
+		return hooked{Replica: g.accounts, piece: func(n int) error {
+			if n < 3 {
+				return nil
+			}
+			once()
+			return errors.New("no room")
+		}}
+	}
+	g.start(h)
+	wait(t, "the third piece", cut)
+	g.stop()
+	g.reopen()
+	begun := make(chan int, 8)
+	g.slow = func(link.Accounts) link.Accounts {
+		return hooked{Replica: g.accounts, begun: func(next int) { begun <- next }}
+	}
+	g.start(h)
+	select {
+	case next := <-begun:
+		if next != 3 {
+			t.Errorf("the transfer goes on at piece %d", next)
+		}
+	case <-time.After(patience):
+		t.Fatal("no snapshot came")
+	}
+	g.waitStatus("m1499", wire.StatusActive)
+	if installed(g) != 1 {
+		t.Errorf("%d snapshots were installed", installed(g))
+	}
 }
 
 func installed(g *gateRig) uint64 { return g.link.Status().Counters["snapshots_in"] }
