@@ -2,18 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"bordergate/configs"
 	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 	"bordergate/sync/vault"
+	"bordergate/sync/wire"
 )
 
 func stateCommands() []command {
@@ -268,14 +271,15 @@ func (s *state) export(ctx context.Context, w io.Writer, personal bool) error {
 func runJournalVerify(ctx context.Context, e env, args []string) int {
 	const words = "journal verify"
 	f := newStateFlags(e, words)
+	request := f.fs.String("request", "", "the gate's request.json, whose key signed a copy that is read without --config")
 	rest, status, ok := parseFlags(f.fs, args)
 	if !ok {
 		return status
 	}
 	if len(rest) > 0 {
-		return unable(e, words, errors.New("gatectl journal verify --config FILE [--json] takes no other words"))
+		return unable(e, words, errors.New("gatectl journal verify --config FILE [--path COPY] [--request FILE] [--json] takes no other words"))
 	}
-	doc, err := verifyDoc(ctx, &f)
+	doc, err := verifyDoc(ctx, e, &f, *request)
 	if errors.Is(err, journal.ErrDamaged) {
 		fmt.Fprintf(e.Err, "gatectl %s: %v\n", words, err)
 		if err := f.printDoc(e.Out, map[string]any{"ok": false, "error": err.Error()}); err != nil {
@@ -295,7 +299,7 @@ func runJournalVerify(ctx context.Context, e env, args []string) int {
 	return exitDone
 }
 
-func verifyDoc(ctx context.Context, f *stateFlags) (any, error) {
+func verifyDoc(ctx context.Context, e env, f *stateFlags, request string) (any, error) {
 	s, err := f.find(ctx, journalFile)
 	if err != nil {
 		return nil, err
@@ -303,12 +307,43 @@ func verifyDoc(ctx context.Context, f *stateFlags) (any, error) {
 	if s.control != nil {
 		return s.control.post(ctx, "/v1/journal/verify")
 	}
-	r, err := journal.OpenReadOnly(s.path)
+	key, err := s.gateKey(request)
+	if err != nil {
+		return nil, err
+	}
+	if len(key) == 0 {
+		fmt.Fprintln(e.Err, "gatectl journal verify: the signature is not checked: name the gate with --config FILE, or its request with --request FILE")
+	}
+	r, err := journal.OpenReadOnly(s.path, key...)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	return r.Check(ctx)
+}
+
+// gateKey is the key that must have signed the journal: the request's, else
+// the configured gate's own, else none.
+func (s *state) gateKey(request string) ([]wire.PublicKey, error) {
+	switch {
+	case request != "":
+		b, err := os.ReadFile(request)
+		if err != nil {
+			return nil, fmt.Errorf("read request: %w", err)
+		}
+		r, err := vault.ParseRequest(b)
+		if err != nil {
+			return nil, err
+		}
+		return []wire.PublicKey{{Kid: r.Kid, Role: wire.RoleGate, Key: ed25519.PublicKey(r.Sign)}}, nil
+	case s.cfg == nil:
+		return nil, nil
+	}
+	id, err := s.identity()
+	if err != nil {
+		return nil, err
+	}
+	return []wire.PublicKey{id.Signer.Public()}, nil
 }
 
 // sound reads the verdict of a report, from this program or from gated.

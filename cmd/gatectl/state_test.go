@@ -31,7 +31,7 @@ func stoppedGate(t *testing.T) (config string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fillJournal(t, dir, v)
+	fillJournal(t, dir, v, id.Signer)
 	fillAccounts(t, dir, v)
 	text, err := os.ReadFile("../../configs/gate.yaml")
 	if err != nil {
@@ -48,9 +48,9 @@ func stoppedGate(t *testing.T) (config string) {
 	return config
 }
 
-func fillJournal(t *testing.T, dir string, v *vault.Vault) {
+func fillJournal(t *testing.T, dir string, v *vault.Vault, key wire.Signer) {
 	t.Helper()
-	j, err := journal.Open(journal.Options{Path: filepath.Join(dir, journalFile), Gate: "lane-1", Vault: v})
+	j, err := journal.Open(journal.Options{Path: filepath.Join(dir, journalFile), Gate: "lane-1", Vault: v, Signer: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +121,30 @@ func TestStateOfAStoppedGate(t *testing.T) {
 			}
 			if c.status != exitDone && got.err == "" {
 				t.Error("nobody is told why")
+			}
+		})
+	}
+}
+
+// TestVerifyACopyByTheGatesKey: a copy that somebody has written and signed
+// himself is in order but for the signature.
+func TestVerifyACopyByTheGatesKey(t *testing.T) {
+	ours, others := filepath.Dir(stoppedGate(t)), filepath.Dir(stoppedGate(t))
+	for name, c := range map[string]struct {
+		args   string
+		status int
+		has    string
+		told   string
+	}{
+		"the gate's":           {"--request " + ours + "/identity/request.json", exitDone, `"state":"signed"`, ""},
+		"somebody else's":      {"--request " + others + "/identity/request.json", exitNegative, `"problem":"journal file is damaged: the mark`, ""},
+		"nobody named the key": {"", exitDone, `"state":"unverified"`, "--request"},
+		"no request":           {"--request " + ours + "/gate.yaml", exitUnable, "", "request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := gatectl(t, strings.Fields("journal verify --json --path "+ours+"/"+journalFile+" "+c.args)...)
+			if got.status != c.status || !strings.Contains(got.out, c.has) || !strings.Contains(got.err, c.told) {
+				t.Errorf("status %d, out %s\nerr %s", got.status, got.out, got.err)
 			}
 		})
 	}

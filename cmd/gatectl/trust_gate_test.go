@@ -104,7 +104,11 @@ func TestTrustOfAGate(t *testing.T) {
 	want("the folder's list counts", run("check"), exitNegative, "REVOKED_CERTIFICATE")
 
 	lost := stoppedGate(t)
-	j, err := journal.Open(journal.Options{Path: filepath.Join(filepath.Dir(lost), journalFile), Gate: "lane-1", Vault: vaultOf(t, lost)})
+	id, err := vault.LoadIdentity(filepath.Dir(lost) + "/identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(journal.Options{Path: filepath.Join(filepath.Dir(lost), journalFile), Gate: "lane-1", Vault: vaultOf(t, lost), Signer: id.Signer})
 	if err != nil {
 		t.Fatal(err)
 	}

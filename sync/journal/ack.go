@@ -89,13 +89,13 @@ func (j *Journal) moveAck(s wire.Stream, cum uint64) error {
 	if cum <= heads[s].acked {
 		return nil
 	}
-	err := j.update(func(tx *bbolt.Tx) error {
+	heads[s].acked = cum
+	err := j.save(heads, false, func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketAcked).Put([]byte(s.String()), u64(cum))
 	})
 	if err != nil {
 		return err
 	}
-	heads[s].acked = cum
 	j.setHeads(heads)
 	return nil
 }
@@ -132,9 +132,11 @@ func (j *Journal) prune(s wire.Stream, to uint64) error {
 	if err != nil {
 		return err
 	}
-	err = j.update(func(tx *bbolt.Tx) error {
+	first := h.first
+	h.first, h.anchor = to+1, hash
+	err = j.save(heads, false, func(tx *bbolt.Tx) error {
 		b := tx.Bucket(recordsOf(s))
-		for seq := h.first; seq <= to; seq++ {
+		for seq := first; seq <= to; seq++ {
 			if err := b.Delete(u64(seq)); err != nil {
 				return err
 			}
@@ -144,7 +146,6 @@ func (j *Journal) prune(s wire.Stream, to uint64) error {
 	if err != nil {
 		return err
 	}
-	h.first, h.anchor = to+1, hash
 	j.setHeads(heads)
 	return nil
 }

@@ -44,21 +44,29 @@ type request struct {
 	personal []byte
 	reply    func(Position, error)
 
+	checkpoint bool // the record is one; its public part follows from its place
+
 	change func() error // instead of an append
 }
 
 // Append writes one record and returns when it is durable. When ctx ends first
 // the record may or may not have been written; nobody may act on it then.
 func (j *Journal) Append(ctx context.Context, d Draft) (Position, error) {
+	r, err := j.prepare(d, nil)
+	if err != nil {
+		return Position{}, err
+	}
+	return j.wait(ctx, r)
+}
+
+// wait puts a request and waits for its end.
+func (j *Journal) wait(ctx context.Context, r *request) (Position, error) {
 	type result struct {
 		pos Position
 		err error
 	}
 	done := make(chan result, 1)
-	r, err := j.prepare(d, func(p Position, err error) { done <- result{p, err} })
-	if err != nil {
-		return Position{}, err
-	}
+	r.reply = func(p Position, err error) { done <- result{p, err} }
 	if err := j.put(ctx, r, true); err != nil {
 		return Position{}, fmt.Errorf("append to journal: %w", err)
 	}
@@ -87,6 +95,14 @@ func (j *Journal) AppendAsync(d Draft, done func(Position, error)) error {
 
 // prepare checks a draft and encodes what needs no place in the chain.
 func (j *Journal) prepare(d Draft, reply func(Position, error)) (*request, error) {
+	r, err := j.request(d, reply)
+	if err != nil {
+		return nil, err
+	}
+	return r, j.checkDraft(r)
+}
+
+func (j *Journal) request(d Draft, reply func(Position, error)) (*request, error) {
 	if d.Mono == 0 {
 		d.Mono = monotonic()
 	}
@@ -107,14 +123,14 @@ func (j *Journal) prepare(d Draft, reply func(Position, error)) (*request, error
 	if len(d.Personal) > 0 {
 		r.rec.Class, r.rec.Day = d.Class, vault.Day(time.Unix(0, d.Wall))
 	}
-	return r, j.checkDraft(r)
+	return r, nil
 }
 
 func (j *Journal) checkDraft(r *request) error {
 	switch {
 	case r.rec.Stream.String() == "invalid":
 		return fmt.Errorf("%w: stream %d", ErrDraft, r.rec.Stream)
-	case !validKind(r.rec.Kind):
+	case !validKind(r.rec.Kind), r.rec.Kind == KindCheckpoint:
 		return fmt.Errorf("%w: kind %.40q", ErrDraft, r.rec.Kind)
 	case len(r.rec.Public) > wire.MaxPublic:
 		return fmt.Errorf("%w: public part of %d bytes, at most %d", ErrDraft, len(r.rec.Public), wire.MaxPublic)

@@ -27,14 +27,20 @@ type StreamReport struct {
 
 // Report is what Check found. It holds no personal data.
 type Report struct {
-	OK      bool           `json:"ok"`
-	Gate    string         `json:"gate"`
-	Epoch   uint64         `json:"epoch"`
-	Streams []StreamReport `json:"streams"`
+	OK          bool           `json:"ok"`
+	Gate        string         `json:"gate"`
+	Epoch       uint64         `json:"epoch"`
+	Mark        Mark           `json:"mark"`
+	Problem     string         `json:"problem,omitempty"` // of the whole file
+	Checkpoints int            `json:"checkpoints"`       // on record, each compared
+	Streams     []StreamReport `json:"streams"`
 }
 
 // Err is nil for a journal without findings, else ErrDamaged with the first.
 func (r Report) Err() error {
+	if r.Problem != "" {
+		return fmt.Errorf("%w: %s", ErrDamaged, r.Problem)
+	}
 	for _, s := range r.Streams {
 		if len(s.Findings) > 0 {
 			f := s.Findings[0]
@@ -44,7 +50,8 @@ func (r Report) Err() error {
 	return nil
 }
 
-// Verify checks every record kept: its form, checksum, place and chain.
+// Verify checks every record kept: its form, checksum, place and chain, and
+// the whole against the signed mark and checkpoints.
 func (r *Reader) Verify() error {
 	rep, err := r.Check(context.Background())
 	if err != nil {
@@ -55,20 +62,50 @@ func (r *Reader) Verify() error {
 
 // Check is Verify with everything it found. Its error says that it could not
 // be done to the end. It reads in short steps and does not hold up writing.
+//
+// What it cannot find is a whole file exchanged for an earlier state of the
+// same file: headquarters finds that, which holds more than the gate then has.
 func (r *Reader) Check(ctx context.Context) (Report, error) {
-	rep := Report{OK: true, Gate: r.gate, Epoch: r.epoch}
+	rep := Report{Gate: r.gate, Epoch: r.epoch}
+	var err error
+	if rep.Mark, err = r.readMark(); errors.Is(err, ErrDamaged) {
+		rep.Problem = err.Error()
+	} else if err != nil {
+		return Report{}, fmt.Errorf("check mark: %w", err)
+	}
 	heads := r.headsCopy()
-	for _, rg := range rangesOf(heads) {
-		h := heads[rg.Stream]
-		s := StreamReport{Range: rg, Head: h.hash}
-		c := chain{gate: r.gate, epoch: r.epoch, stream: rg.Stream, prev: h.anchor}
-		if err := r.checkStream(ctx, &s, &c); err != nil {
+	rep.Streams = make([]StreamReport, len(wire.Streams()))
+	marks := &checkpoints{ring: r.ring, said: map[wire.Stream]map[uint64]wire.Hash{}}
+	for _, s := range checkOrder() {
+		h := heads[s]
+		rg := rangesOf(heads)[s-1]
+		sr := StreamReport{Range: rg, Head: h.hash}
+		c := chain{gate: r.gate, epoch: r.epoch, stream: s, prev: h.anchor, marks: marks}
+		if err := marks.holds(s, h.first-1, h.anchor); err != nil {
+			sr.Findings = append(sr.Findings, Finding{h.first - 1, err.Error()})
+		}
+		if err := r.checkStream(ctx, &sr, &c); err != nil {
 			return Report{}, fmt.Errorf("check %s: %w", rg.Name, err)
 		}
-		rep.OK = rep.OK && len(s.Findings) == 0
-		rep.Streams = append(rep.Streams, s)
+		if seq, ok := marks.beyond(s, h.next); ok && len(sr.Findings) < maxFindings {
+			sr.Findings = append(sr.Findings, Finding{seq, "a signed checkpoint speaks of it and it is not there"})
+		}
+		rep.Streams[s-1] = sr
 	}
+	rep.Checkpoints = marks.n
+	rep.OK = rep.Err() == nil
 	return rep, nil
+}
+
+// checkOrder has the stream first that holds the checkpoints.
+func checkOrder() []wire.Stream {
+	out := []wire.Stream{wire.StreamAlarm}
+	for _, s := range wire.Streams() {
+		if s != wire.StreamAlarm {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func (r *Reader) checkStream(ctx context.Context, s *StreamReport, c *chain) error {
@@ -110,7 +147,8 @@ type chain struct {
 	epoch  uint64
 	stream wire.Stream
 	prev   wire.Hash
-	day    uint32 // newest seen
+	day    uint32       // newest seen
+	marks  *checkpoints // nil: not followed
 }
 
 // next checks a record against what came before it, and takes its hash even if
@@ -130,7 +168,14 @@ func (c *chain) next(raw RawRecord) error {
 	if len(rec.Sealed) > 0 {
 		c.day = max(c.day, rec.Day)
 	}
-	return nil
+	switch {
+	case c.marks == nil:
+		return nil
+	case rec.Stream == wire.StreamAlarm && rec.Kind == KindCheckpoint:
+		return c.marks.take(&rec)
+	default:
+		return c.marks.holds(c.stream, raw.Seq, c.prev)
+	}
 }
 
 // checkTail checks the last n records of every stream and gives the newest day

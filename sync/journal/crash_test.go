@@ -30,7 +30,7 @@ func TestCrashChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := Open(Options{Path: path, Gate: "lane-1", Vault: v, MaxBytes: 64 << 20})
+	j, err := Open(Options{Path: path, Gate: "lane-1", Vault: v, Signer: gateKey(1), MaxBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func crashRound(t *testing.T, path string, n int, announced map[string]string) (
 
 func checkAnnounced(t *testing.T, path string, announced map[string]string, fact uint64) {
 	t.Helper()
-	j, err := Open(Options{Path: path, Gate: "lane-1", MaxBytes: 64 << 20})
+	j, err := Open(Options{Path: path, Gate: "lane-1", Signer: gateKey(1), MaxBytes: 64 << 20})
 	if err != nil {
 		t.Fatalf("open after the kill: %v", err)
 	}

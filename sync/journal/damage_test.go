@@ -184,17 +184,25 @@ func TestOpenFindsLostRecords(t *testing.T) {
 	}
 }
 
-// TestLostTailIsHeadquartersToFind: records cut off at the end leave a valid
-// chain; the acknowledgement tells.
-func TestLostTailIsHeadquartersToFind(t *testing.T) {
+// TestEarlierFileIsHeadquartersToFind: a whole file of yesterday put back in
+// today's place is in order in itself; the acknowledgement tells.
+func TestEarlierFileIsHeadquartersToFind(t *testing.T) {
 	o := testOptions(t)
 	j := openJournal(t, o)
-	appendN(t, j, 10)
-	a := ackFor(t, j, 10)
+	appendN(t, j, 9)
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tamper(t, o.Path, func(tx *bbolt.Tx) error { return tx.Bucket(recordsOf(wire.StreamCrossing)).Delete(u64(10)) })
+	yesterday, err := os.ReadFile(o.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j = openJournal(t, o)
+	appendN(t, j, 1)
+	a := ackFor(t, j, 10)
+	if err := errors.Join(j.Close(), os.WriteFile(o.Path, yesterday, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	j = openJournal(t, o)
 	if err := j.Acknowledge(a); !errors.Is(err, ErrAckAhead) {
 		t.Errorf("the record is missing: %v", err)
@@ -260,7 +268,7 @@ func TestRandomDamage(t *testing.T) {
 
 func FuzzScan(f *testing.F) {
 	path := f.TempDir() + "/journal.db"
-	if err := create(path, "lane-1"); err != nil {
+	if err := (&Options{Path: path, Gate: "lane-1"}).create(); err != nil {
 		f.Fatal(err)
 	}
 	b, err := os.ReadFile(path)

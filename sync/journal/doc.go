@@ -12,7 +12,12 @@
 //
 // Personal parts are sealed under day keys of sync/vault and the chain runs
 // over the ciphertext: destroying a key deletes the data and the chain still
-// verifies. Nothing is deleted but by Prune, and that only up to headquarters'
+// verifies. With the gate's key, every transaction also writes a signed mark of
+// where all streams and facts stand: Open refuses a file that is not what its
+// mark says, and Check finds whatever was changed, removed, exchanged or added
+// by anybody without that key. Checkpoints put the same on record.
+//
+// Nothing is deleted but by Prune, and that only up to headquarters'
 // acknowledgement. The outbox is a cursor over the same records.
 //
 // The file also holds the monotone facts that must survive: numbers that never

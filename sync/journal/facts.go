@@ -49,7 +49,7 @@ func (j *Journal) advance(name string, v uint64) error {
 	if !known && n >= maxFacts {
 		return fmt.Errorf("%w: more than %d facts: %w", ErrDraft, maxFacts, errRefused)
 	}
-	err := j.update(func(tx *bbolt.Tx) error {
+	err := j.save(j.headsCopy(), true, func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketFacts).Put([]byte(name), u64(v))
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func (j *Journal) PutBlob(name string, value []byte) error {
 		return fmt.Errorf("put blob: %w: name of %d, value of %d bytes", ErrDraft, len(name), len(value))
 	}
 	err := j.do(context.Background(), func() error {
-		return j.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketBlobs).Put([]byte(name), value) })
+		return j.save(j.headsCopy(), true, func(tx *bbolt.Tx) error { return tx.Bucket(bucketBlobs).Put([]byte(name), value) })
 	})
 	if err != nil {
 		return fmt.Errorf("put blob %s: %w", name, err)

@@ -31,7 +31,9 @@ var (
 	keyCreated = []byte("created")
 )
 
-const fileVersion = 1
+// fileVersion 2 added the signed mark. A file of version 1 is brought to it by
+// the first Open, after a check of all of it.
+const fileVersion = 2
 
 func recordsOf(s wire.Stream) []byte { return []byte("records-" + s.String()) }
 
@@ -45,7 +47,7 @@ func readU64(b []byte) (uint64, error) {
 }
 
 // create makes a new journal file, whole or not at all.
-func create(path, gate string) error {
+func create(path, gate string, mark func(tx *bbolt.Tx) error) error {
 	tmp := path + ".tmp"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove unfinished file: %w", err)
@@ -54,7 +56,12 @@ func create(path, gate string) error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error { return initFile(tx, gate) })
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if err := initFile(tx, gate); err != nil {
+			return err
+		}
+		return mark(tx)
+	})
 	if err == nil {
 		err = db.Sync()
 	}
@@ -68,7 +75,7 @@ func create(path, gate string) error {
 }
 
 func initFile(tx *bbolt.Tx, gate string) error {
-	names := [][]byte{bucketMeta, bucketFacts, bucketBlobs, bucketAcked, bucketAnchor}
+	names := [][]byte{bucketMeta, bucketFacts, bucketBlobs, bucketAcked, bucketAnchor, bucketMark}
 	for _, s := range wire.Streams() {
 		names = append(names, recordsOf(s))
 	}
@@ -146,19 +153,25 @@ func noHole(b *bbolt.Bucket) error {
 }
 
 // newReader reads what the file says about itself.
-func newReader(db *bbolt.DB) (*Reader, error) {
+func newReader(db *bbolt.DB, keys []wire.PublicKey) (*Reader, error) {
 	r := &Reader{db: db}
+	if len(keys) > 0 {
+		var err error
+		if r.ring, err = wire.NewKeyring(keys...); err != nil {
+			return nil, err
+		}
+	}
 	return r, r.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
 			return fmt.Errorf("%w: it is no journal", ErrDamaged)
 		}
-		version, err := readU64(meta.Get(keyVersion))
-		if err != nil {
+		var err error
+		if r.version, err = readU64(meta.Get(keyVersion)); err != nil {
 			return err
 		}
-		if version != fileVersion {
-			return fmt.Errorf("%w: version %d, this program knows %d", ErrDamaged, version, fileVersion)
+		if r.version < 1 || r.version > fileVersion {
+			return fmt.Errorf("%w: version %d, this program knows 1 to %d", ErrDamaged, r.version, fileVersion)
 		}
 		r.gate = string(meta.Get(keyGate))
 		if r.epoch, err = readU64(meta.Get(keyEpoch)); err != nil {
@@ -170,7 +183,10 @@ func newReader(db *bbolt.DB) (*Reader, error) {
 		}
 		r.made = time.Unix(int64(made), 0)
 		for _, s := range wire.Streams() {
-			if r.heads[s], err = loadHead(tx, s); err != nil {
+			if r.heads[s], err = loadHead(tx, s); err == nil {
+				err = noHole(tx.Bucket(recordsOf(s)))
+			}
+			if err != nil {
 				return fmt.Errorf("stream %s: %w", s, err)
 			}
 		}
@@ -184,9 +200,6 @@ func loadHead(tx *bbolt.Tx, s wire.Stream) (h head, err error) {
 	b, acked, anchor := tx.Bucket(recordsOf(s)), tx.Bucket(bucketAcked), tx.Bucket(bucketAnchor)
 	if b == nil || acked == nil || anchor == nil {
 		return h, fmt.Errorf("%w: a bucket is missing", ErrDamaged)
-	}
-	if err := noHole(b); err != nil {
-		return h, err
 	}
 	h.first = 1
 	if v := anchor.Get([]byte(s.String())); v != nil {

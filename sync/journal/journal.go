@@ -54,7 +54,10 @@ type Options struct {
 	Path string // of the file; its folder must exist
 	Gate string // the gate's id; a file of another gate is refused
 	// Vault seals personal parts. Nil refuses drafts that have one.
-	Vault     Sealer
+	Vault Sealer
+	// Signer is the gate's key, which signs the mark and the checkpoints. Zero
+	// makes a file without them, and refuses one that has them.
+	Signer    wire.Signer
 	Boot      [16]byte // the machine's boot id
 	Simulated bool     // marks every record
 	MustExist bool     // a missing file is ErrMissing instead of a new journal
@@ -99,6 +102,7 @@ type Journal struct {
 	update  func(func(*bbolt.Tx) error) error // db.Update; a test's fault point
 	fault   error                             // of the writing goroutine alone
 	lastDay uint32                            // of the writing goroutine: newest day sealed under
+	sum     wire.Hash                         // of the writing goroutine: digest of what is no record
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -108,7 +112,7 @@ type Journal struct {
 
 // Open opens the journal at o.Path, or makes a new one with a new epoch where
 // there is no file. It walks the whole file and checks the last records of
-// every stream before it lets anybody write.
+// every stream before it lets anybody write, and holds the whole to the mark.
 func Open(o Options) (*Journal, error) {
 	o.fill()
 	if !wire.ValidGateID(o.Gate) {
@@ -119,7 +123,7 @@ func Open(o Options) (*Journal, error) {
 	case errors.Is(err, fs.ErrNotExist) && o.MustExist:
 		return nil, fmt.Errorf("open journal: %w: %s", ErrMissing, o.Path)
 	case errors.Is(err, fs.ErrNotExist):
-		if err := create(o.Path, o.Gate); err != nil {
+		if err := o.create(); err != nil {
 			return nil, fmt.Errorf("create journal: %w", err)
 		}
 	case err != nil:
@@ -143,7 +147,11 @@ func Open(o Options) (*Journal, error) {
 
 // start reads what the file says and begins to write.
 func start(db *bbolt.DB, o Options) (*Journal, error) {
-	r, err := newReader(db)
+	var keys []wire.PublicKey
+	if o.Signer.Key != nil {
+		keys = []wire.PublicKey{o.Signer.Public()}
+	}
+	r, err := newReader(db, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +166,9 @@ func start(db *bbolt.DB, o Options) (*Journal, error) {
 		return nil, err
 	}
 	if j.facts, err = r.loadFacts(); err != nil {
+		return nil, err
+	}
+	if err := j.trustMark(); err != nil {
 		return nil, err
 	}
 	go j.write()

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,9 +29,14 @@ func testOptions(t *testing.T) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Path: filepath.Join(dir, "journal.db"), Gate: "lane-1", Vault: v, Boot: [16]byte{7},
+		Path: filepath.Join(dir, "journal.db"), Gate: "lane-1", Vault: v, Boot: [16]byte{7}, Signer: gateKey(1),
 		MaxBytes: 64 << 20, LockTimeout: time.Millisecond,
 	}
+}
+
+// gateKey is a gate's signing key, another for every n.
+func gateKey(n byte) wire.Signer {
+	return wire.Signer{Kid: fmt.Sprintf("lane-1-%d", n), Role: wire.RoleGate, Key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize))}
 }
 
 // openJournal opens a journal whose consistency is checked when the test ends.

@@ -52,26 +52,22 @@ type scanner struct {
 	seen     []uint64 // bit set of pages reached
 }
 
-// readMeta takes the newer of the two meta pages that is whole, as bbolt does.
+// readMeta takes the newer of the two meta pages. Both must be whole, which
+// bbolt does not ask: with one of them it would go on from the transaction
+// before the last, and a record that was durable would be gone without a trace.
 func readMeta(f io.ReaderAt, size int64) (*scanner, uint64, error) {
 	var best []byte
+	page := int64(os.Getpagesize())
 	for i := range int64(2) {
-		// bbolt writes the second meta page at the page size, which only the
-		// first or the machine tells.
-		page := int64(os.Getpagesize())
-		if best != nil {
-			page = int64(binary.NativeEndian.Uint32(best[8:]))
-		}
 		b := make([]byte, pageHeader+metaSize)
-		if _, err := f.ReadAt(b, i*page); err != nil {
-			continue
+		if _, err := f.ReadAt(b, i*page); err != nil || !metaWhole(b[pageHeader:]) {
+			return nil, 0, fmt.Errorf("%w: meta page %d is not whole", ErrDamaged, i)
 		}
-		if m := b[pageHeader:]; metaWhole(m) && (best == nil || metaTx(m) > metaTx(best)) {
+		m := b[pageHeader:]
+		if best == nil || metaTx(m) > metaTx(best) {
 			best = m
 		}
-	}
-	if best == nil {
-		return nil, 0, fmt.Errorf("%w: no whole meta page", ErrDamaged)
+		page = int64(binary.NativeEndian.Uint32(m[8:])) // where the second one stands
 	}
 	s := &scanner{f: f, pageSize: int64(binary.NativeEndian.Uint32(best[8:])), high: binary.NativeEndian.Uint64(best[40:])}
 	if s.pageSize < 1024 || s.pageSize > 1<<16 || s.pageSize&(s.pageSize-1) != 0 {

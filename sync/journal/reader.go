@@ -32,6 +32,14 @@ type head struct {
 
 type headSet [streamCount]head
 
+// newHeads is where the streams of a new journal stand.
+func newHeads() (out headSet) {
+	for _, s := range wire.Streams() {
+		out[s] = head{first: 1, next: 1}
+	}
+	return out
+}
+
 // Range is what a stream holds: records First to Next-1, those up to Acked
 // acknowledged by headquarters.
 type Range struct {
@@ -50,18 +58,21 @@ type RawRecord struct {
 
 // Reader reads a journal's file. It shows only what is durable.
 type Reader struct {
-	db    *bbolt.DB
-	gate  string
-	epoch uint64
-	made  time.Time
+	db      *bbolt.DB
+	gate    string
+	epoch   uint64
+	version uint64
+	made    time.Time
+	ring    *wire.Keyring // the gate's key; nil: nobody named it
 
 	headMu sync.RWMutex
 	heads  headSet
 }
 
 // OpenReadOnly opens the file at path for reading, beside no writer: ErrLocked
-// while a gate runs on it. The caller closes it.
-func OpenReadOnly(path string) (*Reader, error) {
+// while a gate runs on it. With the gate's key, Check also verifies who signed
+// its mark and its checkpoints. The caller closes it.
+func OpenReadOnly(path string, keys ...wire.PublicKey) (*Reader, error) {
 	if err := preflight(path, defaultLock); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
@@ -69,7 +80,7 @@ func OpenReadOnly(path string) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	r, err := newReader(db)
+	r, err := newReader(db, keys)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), db.Close())
 	}

@@ -99,7 +99,7 @@ func (j *Journal) commitRecords(batch []*request) {
 		return
 	}
 	err := j.judge(guard(func() error {
-		return j.update(func(tx *bbolt.Tx) error { return putRecords(tx, all) })
+		return j.save(heads, false, func(tx *bbolt.Tx) error { return putRecords(tx, all) })
 	}))
 	if err == nil {
 		j.publish(heads)
@@ -116,6 +116,11 @@ func (j *Journal) commitRecords(batch []*request) {
 func (j *Journal) place(r *request, heads *headSet) (placed, error) {
 	if err := j.seal(r); err != nil {
 		return placed{}, err
+	}
+	if r.checkpoint {
+		if err := j.fillCheckpoint(r, heads); err != nil {
+			return placed{}, err
+		}
 	}
 	h := &heads[r.rec.Stream]
 	r.rec.Seq, r.rec.Prev = h.next, h.hash

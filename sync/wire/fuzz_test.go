@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -120,6 +121,33 @@ func FuzzTopic(f *testing.F) {
 		got, err := ParseTopic(in)
 		if err == nil && got.Gate != "" && !ValidGateID(got.Gate) {
 			t.Fatalf("gate %q", got.Gate)
+		}
+	})
+}
+
+func FuzzParseCheckpoint(f *testing.F) {
+	k := testSigner("lane-1-1", RoleGate)
+	c := Checkpoint{Gate: "lane-1", Epoch: 7}
+	for _, s := range Streams() {
+		c.Streams = append(c.Streams, Stand{Name: s.String(), First: 1, Next: 3})
+	}
+	good, err := SignCheckpoint(k, c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ring, err := NewKeyring(k.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte("e30.e30.e30"))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		_, got, err := ParseCheckpoint(msg, ring)
+		if err == nil && !reflect.DeepEqual(got, c) {
+			t.Fatalf("another checkpoint verifies: %+v", got)
+		}
+		if _, got, err := ParseCheckpoint(msg, nil); err == nil && (len(got.Streams) != len(Streams()) || got.Streams[0].Next < got.Streams[0].First) {
+			t.Fatalf("read %+v", got)
 		}
 	})
 }

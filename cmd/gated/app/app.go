@@ -215,13 +215,14 @@ func (a *App) openJournal() error {
 	a.boot = bootID(string(boot))
 	j, err := journal.Open(journal.Options{
 		Path: filepath.Join(a.cfg.Paths.State, "journal.db"), Gate: a.cfg.Gate.ID, Vault: v,
-		Boot: a.boot, Simulated: a.cfg.Simulated,
+		Signer: a.identity.Signer, Boot: a.boot, Simulated: a.cfg.Simulated,
 	})
 	if err != nil {
 		return err
 	}
 	a.vault, a.journal = v, j
-	a.onClose("journal", j.Close)
+	a.onClose("journal", func() error { return errors.Join(j.Checkpoint(context.Background()), j.Close()) })
+	a.run("checkpoints", (&checkpoints{journal: j, log: a.log, notify: a.notify}).serve)
 	a.clock.raise(time.Unix(0, int64(j.Fact(factFloor))))
 	keep := &retention{
 		journal: j, vault: v, clock: a.clock, log: a.log, keep: map[vault.Class]time.Duration{vault.ClassImage: a.cfg.Evidence.Retention},
