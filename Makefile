@@ -136,12 +136,22 @@ bin/.bench/faceapi/node_modules/.package-lock.json: $(addprefix .bench/biometric
 	@cd bin/.bench/faceapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-soak deb:
-	@echo "make $@: not there yet. $(later-$@)" >&2
+deb:
+	@echo "make $@: not there yet. The Debian package comes with the work on installing." >&2
 	@exit 2
 
-later-soak := The long fault campaigns come with the work on faults.
-later-deb := The Debian package comes with the work on installing.
+SEED ?= 1
+soak: setup ## the long fault campaigns; PART=sync, SEED=n; into out/soak-PART.json
+	@$(MAKE) soak-$(or $(PART),sync)
+
+soak-sync:
+	@mkdir -p bin
+	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/gatesim ./cmd/hqd
+	@bin/gatesim soak sync --seed $(SEED)
+
+soak-lane soak-people:
+	@echo "make soak PART=$(@:soak-%=%): not there yet. That part comes with the work on it; there is: sync." >&2
+	@exit 2
 
 clean: ## remove what was built; models and results stay
 	@rm -rf bin

@@ -18,6 +18,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"bordergate/cmd/gatesim/bare"
 )
 
 // Exit statuses; scripts rely on them.
@@ -33,6 +35,8 @@ const usageText = `usage: gatesim COMMAND [FLAGS]
   crash   the gate's daemon and its workers are killed while travellers walk;
           with --kills and --hangs its workers alone, and how soon the lane is back
   frames  one face worker sees travellers without end, and its memory is weighed
+  soak    sync: a gate and headquarters are killed while records and decisions
+          cross a bad line; then both are held against what was promised
 `
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
@@ -55,6 +59,10 @@ func dispatch(args []string) int {
 		good, err = crashCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "frames":
 		good, err = framesCommand(ctx, args[1:], os.Stdout, os.Stderr)
+	case "soak":
+		good, err = soakCommand(ctx, args[1:], os.Stdout, os.Stderr)
+	case "bare": // a process of a campaign's own, not for people
+		good, err = true, bare.Command(ctx, args[1:], os.Stdin, os.Stdout, os.Stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(os.Stdout, usageText)
 		return exitDone
