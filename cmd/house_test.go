@@ -197,6 +197,8 @@ func judge(plan []room, dir, imported string, test bool) string {
 		return "" // a driver is tested against the other end of its wire
 	case ours && test && dir == "cmd/gated/app" && inner == "cmd/gatesim/scanner":
 		return "" // the way of a scan through the daemon, from the wire on
+	case ours && test && dir == "cmd/gated/app" && inner == "cmd/hqd/app":
+		return "" // the daemon's days without headquarters, and its return
 	case ours && test && fits("cmd/gatevision", dir) && inner == "biometrics/recogniser":
 		return "" // what a worker embeds is what the others compare
 	case ours && test && strings.HasSuffix(inner, "test") && inner != "biometrics/vision":
@@ -246,6 +248,8 @@ func TestImportRulesBite(t *testing.T) {
 		{"cmd/gated/app", "bordergate/biometrics/vision", true, false},
 		{"cmd/gated/app", "bordergate/cmd/gatesim/scanner", true, true},
 		{"cmd/gated/app", "bordergate/cmd/gatesim/scanner", false, false},
+		{"cmd/gated/app", "bordergate/cmd/hqd/app", true, true},
+		{"cmd/gated/app", "bordergate/cmd/hqd/app", false, false},
 		{"cmd/gatectl", "bordergate/cmd/gated/app", false, false},
 		{"cmd/gatevision", "bordergate/sync/vault", false, false},
 		{"cmd/hqd", "bordergate/hal", false, false},

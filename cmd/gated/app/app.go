@@ -26,6 +26,7 @@ type App struct {
 	log    *slog.Logger
 	hub    *hub
 	clock  *wallClock
+	mono   func() int64 // CLOCK_MONOTONIC, ns
 	faults []Fault
 
 	server  *server
@@ -66,7 +67,7 @@ type closer struct {
 // New opens a gate. Whatever is missing or damaged becomes a fault: the gate
 // is then made without a lane and can only say why. Close must be called.
 func New(cfg *configs.Gate, log *slog.Logger) *App {
-	a := &App{cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{})}
+	a := &App{cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow}
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
 	a.open("status", a.openStatus)
 	a.open("control_socket", a.openControl)
@@ -143,7 +144,7 @@ func (a *App) Serve(ctx context.Context) error {
 		})
 	}
 	if a.lane != nil {
-		a.lane.Post(gate.Start(monoNow()))
+		a.lane.Post(gate.Start(a.mono()))
 		if err := a.lane.Serve(ctx); ctx.Err() == nil {
 			fail(fmt.Errorf("lane ended: %w", cause(err)))
 		}
@@ -268,7 +269,7 @@ func (a *App) openAccounts() error {
 // its faults on the default address, if that can be had.
 func NewBroken(faults configs.Faults, log *slog.Logger) *App {
 	cfg := configs.DefaultGate()
-	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{})}
+	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow}
 	for _, f := range faults {
 		a.faults = append(a.faults, Fault{Part: "configuration", Error: f.Error()})
 	}

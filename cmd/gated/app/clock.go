@@ -19,10 +19,11 @@ type wallClock struct {
 	floor  atomic.Int64 // Unix ns
 	synced atomic.Bool  // was synchronised since the start
 	read   func() (synced bool)
+	now    func() time.Time
 }
 
 func newWallClock(floor time.Time) *wallClock {
-	c := &wallClock{read: kernelSynced}
+	c := &wallClock{read: kernelSynced, now: time.Now}
 	c.raise(floor)
 	return c
 }
@@ -39,7 +40,7 @@ func (c *wallClock) raise(t time.Time) {
 
 // Wall implements gate.Clock.
 func (c *wallClock) Wall() (time.Time, gate.ClockTrust, time.Time) {
-	now, floor := time.Now(), time.Unix(0, c.floor.Load())
+	now, floor := c.now(), time.Unix(0, c.floor.Load())
 	// Two machines' clocks may differ a little; more is a wrong clock.
 	if now.Before(floor.Add(-2 * time.Second)) {
 		return now, gate.ClockBad, floor

@@ -156,8 +156,8 @@ func (a *App) openHQ() error {
 		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, TLS: secure, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
 		Journal: outbox{a.journal}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
 		State: a.wireState, Now: a.linkClock,
-		OnChange:     func(account string) { a.post(gate.AccountChanged(monoNow(), account)) },
-		OnCatchingUp: func(bool) { a.post(gate.AccountChanged(monoNow(), "")) },
+		OnChange:     func(account string) { a.post(gate.AccountChanged(a.mono(), account)) },
+		OnCatchingUp: a.catchingChanged,
 		OnOnline:     func(on bool) { a.log.Info("Way to headquarters changed", "online", on) },
 		OnFatal:      a.contradicted,
 		// A gate that is offline misses suspensions: it comes back sooner than
@@ -212,7 +212,7 @@ func (a *App) noRollback(b wire.Bundle) error {
 // records, so one of them was changed.
 func (a *App) contradicted(err error) {
 	a.log.Error("Headquarters and the journal contradict each other", "error", err)
-	a.post(gate.JournalLost(monoNow()))
+	a.post(gate.JournalLost(a.mono()))
 }
 
 // linkClock judges the expiry of messages by wall time where it can be
@@ -225,6 +225,14 @@ func (a *App) linkClock() (time.Time, bool) {
 func (a *App) cache() cache {
 	return cache{Replica: a.replica, clock: a.clock, catching: a.catchingUp, trust: a.believer.changed}
 }
+
+// catchingChanged has a traveller who waits for it decided on anew.
+func (a *App) catchingChanged(on bool) {
+	a.log.Info(logCatchingUp, "on", on)
+	a.post(gate.AccountChanged(a.mono(), ""))
+}
+
+const logCatchingUp = "Catching up with headquarters"
 
 func (a *App) catchingUp() bool { return a.hq != nil && a.hq.gate.CatchingUp() }
 

@@ -207,6 +207,13 @@ func (a *App) openLane() error {
 	if len(a.faults) > 0 {
 		return nil // said already
 	}
+	var err error
+	a.lane, err = gate.NewLane(a.laneOptions())
+	return err
+}
+
+// laneOptions wires the lane to its neighbours.
+func (a *App) laneOptions() gate.Options {
 	c := a.cfg
 	times := gate.DefaultTimes()
 	times.Reading, times.Matching, times.Referred = c.Policy.CaptureTimeout, c.Policy.FaceTimeout, c.Policy.ReferralHold
@@ -215,8 +222,7 @@ func (a *App) openLane() error {
 	if c.Gate.Direction == hal.Exit.String() {
 		direction = gate.DirExit
 	}
-	var err error
-	a.lane, err = gate.NewLane(gate.Options{
+	return gate.Options{
 		Policy: gate.Policy{
 			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: passRules(), Passback: passback,
 			CacheMaxAge: c.Policy.CacheMaxAge, KindMaxAge: kindMaxAge(c.Policy.KindMaxAge), ClockMargin: clockMargin,
@@ -225,9 +231,8 @@ func (a *App) openLane() error {
 		Times: times, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
 		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
-		Mono: monoNow, Beat: a.beat(),
-	})
-	return err
+		Mono: a.mono, Beat: a.beat(),
+	}
 }
 
 // post hands an input to the lane, once there is one.

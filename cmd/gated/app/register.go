@@ -126,6 +126,7 @@ func (g *register) save() {
 // kept out of it.
 func (a *App) openRegister() error {
 	a.register = newRegister(a.replica, a.journal, a.boot, a.cfg.Policy.Movements == "complete", a.log.With("part", "movements"))
+	a.register.mono, a.register.wall = a.mono, a.clock.now
 	raws, err := a.journal.Tail(wire.StreamCrossing, replayed)
 	if err != nil {
 		return fmt.Errorf("read last records: %w", err)

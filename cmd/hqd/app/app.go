@@ -32,7 +32,10 @@ type Options struct {
 	SnapshotBehind int
 	HeadEvery      time.Duration        // between heads, 10 s; a head expires after three
 	Ready          func(address string) // called once, when ingest is there
-	Logger         *slog.Logger
+	// Now tells the time that headquarters signs, as of heads and decisions;
+	// nil: the system's.
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // App is a running headquarters.
@@ -65,6 +68,9 @@ const shardCount = 4
 func New(ctx context.Context, o Options) (*App, error) {
 	if o.HeadEvery <= 0 {
 		o.HeadEvery = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Ready == nil {
 		o.Ready = func(string) {}
@@ -137,7 +143,7 @@ func (a *App) openStores(ctx context.Context) error {
 	if a.ledger, err = openLedger(ctx, a.engine, a.id); err != nil {
 		return err
 	}
-	a.ledger.publish = a.publishChanges
+	a.ledger.publish, a.ledger.now = a.publishChanges, a.opts.Now
 	if a.snapshots, err = openSnapshots(filepath.Join(a.opts.Store, "snapshots"), a.ledger, a.opts.SnapshotBehind, a.opts.Logger); err != nil {
 		return err
 	}

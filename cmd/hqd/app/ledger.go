@@ -83,6 +83,7 @@ type ledger struct {
 	aead    cipher.AEAD
 	epoch   uint64
 	by      func(name string) string // pseudonym
+	now     func() time.Time
 	publish func(first uint64, prev wire.Hash, raws [][]byte, urgent bool)
 
 	mu        sync.Mutex
@@ -114,7 +115,7 @@ func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
 		return nil, fmt.Errorf("open accounts log: %w", err)
 	}
 	l := &ledger{
-		js: e.js, stream: s, by: id.pseudonym,
+		js: e.js, stream: s, by: id.pseudonym, now: time.Now,
 		accounts: make(map[string]account), passes: make(map[string]passEntry), decisions: make(map[string]decision),
 		bodies: make(map[string]organisation), marks: make(map[string]mark), watchKey: id.derive("watch-list"),
 		trust:   trustState{parts: make(map[wire.Hash][]byte)},
@@ -290,7 +291,7 @@ func (l *ledger) reread(ctx context.Context) error {
 func (l *ledger) Head() wire.Head {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return wire.Head{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Issued: time.Now().UnixNano()}
+	return wire.Head{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Issued: l.now().UnixNano()}
 }
 
 // Decision finds a decision by its id.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"bordergate/sync/wire"
 )
@@ -75,7 +74,7 @@ func (l *ledger) Decide(ctx context.Context, o Order) (wire.Decision, error) {
 	}
 	d := wire.Decision{
 		ID: hex.EncodeToString(id[:]), Action: o.Action, Role: o.Role, Authorisation: o.Authorisation,
-		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: time.Now().UnixNano(),
+		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: l.now().UnixNano(),
 	}
 	c.Decision = &d
 	if err := c.Check(); err != nil {

@@ -142,7 +142,7 @@ func (a *App) publishChanges(first uint64, prev wire.Hash, raws [][]byte, urgent
 		a.logged(a.sendDelta(wire.TypeUrgent, wire.TopicUrgent, wire.ToAll, first, prev, raws))
 	}
 	a.logged(a.sendDelta(wire.TypeDelta, wire.TopicDelta, wire.ToAll, first, prev, raws))
-	a.publishHead(wire.Head{Epoch: a.ledger.epoch, Seq: a.ledger.seq, Hash: a.ledger.hash, Issued: time.Now().UnixNano()})
+	a.publishHead(wire.Head{Epoch: a.ledger.epoch, Seq: a.ledger.seq, Hash: a.ledger.hash, Issued: a.ledger.now().UnixNano()})
 }
 
 func (a *App) sendDelta(typ, topic, to string, first uint64, prev wire.Hash, raws [][]byte) error {
@@ -160,7 +160,7 @@ func (a *App) delta(typ, topic, to string, first uint64, prev wire.Hash, raws []
 		return nil, err
 	}
 	return a.id.sign(wire.RoleDelta, wire.Header{
-		Typ: typ, To: to, Topic: topic, Epoch: a.ledger.epoch, Seq: first, Exp: time.Now().Add(deltaLife).UnixMilli(),
+		Typ: typ, To: to, Topic: topic, Epoch: a.ledger.epoch, Seq: first, Exp: a.ledger.now().Add(deltaLife).UnixMilli(),
 	}, d)
 }
 

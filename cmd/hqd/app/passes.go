@@ -79,7 +79,7 @@ func (l *ledger) Revoke(ctx context.Context, o Revocation) (wire.Decision, error
 	}
 	d := wire.Decision{
 		ID: hex.EncodeToString(id[:]), Action: wire.ActionRevoke, Role: o.Role, Authorisation: o.Authorisation,
-		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: time.Now().UnixNano(),
+		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: l.now().UnixNano(),
 	}
 	c := wire.Change{Op: wire.OpRevoke, Pass: o.Number, Ver: p.ver + 1, Decision: &d}
 	if err := c.Check(); err != nil {

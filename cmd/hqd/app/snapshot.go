@@ -173,7 +173,7 @@ func (s *snapshots) write(ctx context.Context) (*snapshot, error) {
 	l := s.ledger
 	l.mu.Lock()
 	segments := l.segments[:len(l.segments):len(l.segments)] // only ever appended to
-	m := wire.Snapshot{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Made: time.Now().UnixNano()}
+	m := wire.Snapshot{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Made: l.now().UnixNano()}
 	l.mu.Unlock()
 	var random [48]byte
 	if _, err := rand.Read(random[:]); err != nil {

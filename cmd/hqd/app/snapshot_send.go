@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"bordergate/sync/wire"
 )
@@ -77,7 +76,7 @@ func (a *App) sendSnapshot(ctx context.Context, gate string) error {
 	}
 	topic := wire.Down(gate, wire.TypeSnapshot)
 	b, err := a.id.sign(wire.RoleSnapshot, wire.Header{
-		Typ: wire.TypeSnapshot, To: gate, Topic: topic, Epoch: m.Epoch, Seq: m.Seq, Exp: time.Now().Add(deltaLife).UnixMilli(),
+		Typ: wire.TypeSnapshot, To: gate, Topic: topic, Epoch: m.Epoch, Seq: m.Seq, Exp: a.ledger.now().Add(deltaLife).UnixMilli(),
 	}, m)
 	if err != nil {
 		return err
