@@ -13,7 +13,9 @@ type HQ struct {
 	Listen    string   `yaml:"listen"`    // ssl://host:port of the MQTT listener, or host:port of this machine alone without TLS; port 0: any
 	Names     []string `yaml:"names"`     // names and addresses by which gates call this machine, beside listen's
 	Broker    string   `yaml:"broker"`    // ssl://host:port of another MQTT 3.1.1 broker, or tcp:// on this machine; listen and names count for nothing then
-	Store     string   `yaml:"store"`     // folder of the records and accounts
+	Store     string   `yaml:"store"`     // folder of the records and accounts, or nats://a,b,c: a cluster of three nodes
+	StoreTLS  StoreTLS `yaml:"store_tls"` // towards a cluster on other machines
+	Work      string   `yaml:"work"`      // folder of what this process may lose; only with a cluster
 	Identity  string   `yaml:"identity"`  // folder of headquarters' keys
 	Control   string   `yaml:"control"`   // UNIX socket for commands to a running process
 	Accounts  string   `yaml:"accounts"`  // file of accounts to begin with; empty for none
@@ -25,6 +27,7 @@ func DefaultHQ() HQ {
 	return HQ{
 		Listen:   "127.0.0.1:1883",
 		Store:    "/var/lib/bordergate-hq/store",
+		Work:     "/var/lib/bordergate-hq/work",
 		Identity: "/var/lib/bordergate-hq/identity",
 		Control:  "/run/bordergate-hq/hqd.sock",
 	}
@@ -49,10 +52,10 @@ func checkHQ(c *HQ, d *document) {
 			d.fault(fmt.Sprintf("names[%d]", i), "is neither a host's name nor an IP address", "such as hq.example or 192.0.2.10, without scheme and port")
 		}
 	}
-	d.filled("store", c.Store)
+	checkStore(c, d)
 	d.filled("identity", c.Identity)
 	d.socket("control", c.Control)
-	if c.Store != "" && c.Store == c.Identity {
+	if f := c.Folder(); f != "" && f == c.Identity {
 		d.fault("store", "is the identity folder too", "keep keys in a folder of their own, so that a copy of the store holds none")
 	}
 }

@@ -51,8 +51,12 @@ func cmdServe(ctx context.Context, e env, args []string) error {
 	if _, err := s.parse(args); err != nil {
 		return err
 	}
+	cluster, err := s.cluster()
+	if err != nil {
+		return err
+	}
 	hq, err := app.New(ctx, app.Options{
-		Listen: s.hq.Listen, Names: s.hq.Names, Broker: s.hq.Broker, Store: s.hq.Store, Identity: s.hq.Identity, Control: s.hq.Control,
+		Listen: s.hq.Listen, Names: s.hq.Names, Broker: s.hq.Broker, Store: s.hq.Folder(), Cluster: cluster, Identity: s.hq.Identity, Control: s.hq.Control,
 		Accounts: s.hq.Accounts, Simulated: s.hq.Simulated, Logger: newLogger(e.Err),
 		Ready: func(addr string) { fmt.Fprintf(e.Err, "HQ ready %s\n", addr) },
 	})

@@ -47,7 +47,7 @@ var errNegative = errors.New("done and negative")
 func commands() []command {
 	return []command{
 		{"init", "make headquarters' keys: --dir DIR", cmdInit},
-		{"serve", "run headquarters: --config FILE", cmdServe},
+		{"serve", "run headquarters: --config FILE [--store FOLDER|nats://A,B,C]", cmdServe},
 		{"authority renew", "certify the TLS authority anew, with the root key: --dir DIR", cmdAuthorityRenew},
 		{"gate add", "register a gate and certify its TLS key: --request FILE [--certificate FILE]", cmdGateAdd},
 		{"gate renew", "sign a gate's certificate again: --gate ID [--certificate FILE]", cmdGateRenew},
@@ -125,7 +125,7 @@ func newFlags(e env, name string) *settings {
 	s.fs.SetOutput(e.Err)
 	s.fs.StringVar(&s.file, "config", "", "headquarters' file")
 	for name, text := range map[string]string{
-		"listen": "ssl://host:port of the MQTT listener, or tcp:// on this machine", "store": "folder of the store",
+		"listen": "ssl://host:port of the MQTT listener, or tcp:// on this machine", "store": "folder of the store, or nats://a,b,c",
 		"broker":   "ssl://host:port of another MQTT 3.1.1 broker in place of the listener",
 		"identity": "folder of the keys", "control": "path of the control socket",
 	} {
@@ -164,6 +164,15 @@ func (s *settings) parse(args []string) ([]string, error) {
 		}
 	}
 	return rest, nil
+}
+
+// cluster is what the file says of a cluster that is the store.
+func (s *settings) cluster() (c app.Cluster, err error) {
+	c.URL = s.hq.Cluster()
+	if t := s.hq.StoreTLS; t.Authority != "" && c.URL != "" {
+		c.Secure, err = app.ClusterTLS(t.Authority, t.Certificate, t.Key)
+	}
+	return c, err
 }
 
 func (s *settings) client() *app.Client { return app.NewClient(s.hq.Control) }

@@ -22,10 +22,11 @@ type Options struct {
 	Listen    string   // ssl://host:port of the MQTT listener, or host:port without TLS; port 0: any
 	Names     []string // what gates call this machine, for its certificate, beside the listener's host
 	Broker    string   // ssl://host:port of another MQTT 3.1.1 broker in place of the listener, or empty
-	Store     string   // folder of the store
-	Identity  string   // folder of the keys
-	Control   string   // path of the control socket
-	Accounts  string   // file of accounts to begin with, or empty
+	Store     string   // folder of the store, or with a cluster of what this process may lose
+	Cluster   Cluster
+	Identity  string // folder of the keys
+	Control   string // path of the control socket
+	Accounts  string // file of accounts to begin with, or empty
 	Simulated bool
 	// SnapshotBehind is how many changes a gate may lack and still get them one
 	// by one, 20,000; at least a twentieth of the accounts.
@@ -43,6 +44,7 @@ type App struct {
 	opts      Options
 	id        *Identity
 	engine    *engine
+	store     *store
 	records   *recordStore
 	ledger    *ledger
 	events    *eventStore
@@ -111,6 +113,9 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.defers(func() error { a.engine.stop(); return nil })
+	if err := a.openStore(ctx); err != nil {
+		return err
+	}
 	if err := a.openStores(ctx); err != nil {
 		return err
 	}
@@ -137,17 +142,17 @@ func (a *App) open(ctx context.Context) error {
 
 func (a *App) openStores(ctx context.Context) error {
 	var err error
-	if a.records, err = openRecords(ctx, a.engine); err != nil {
+	if a.records, err = openRecords(ctx, a.store); err != nil {
 		return err
 	}
-	if a.ledger, err = openLedger(ctx, a.engine, a.id); err != nil {
+	if a.ledger, err = openLedger(ctx, a.store, a.id); err != nil {
 		return err
 	}
 	a.ledger.publish, a.ledger.now = a.publishChanges, a.opts.Now
 	if a.snapshots, err = openSnapshots(filepath.Join(a.opts.Store, "snapshots"), a.ledger, a.opts.SnapshotBehind, a.opts.Logger); err != nil {
 		return err
 	}
-	if a.events, err = openEvents(ctx, a.engine); err != nil {
+	if a.events, err = openEvents(ctx, a.store); err != nil {
 		return err
 	}
 	if a.opts.Accounts == "" {
@@ -171,6 +176,10 @@ func (a *App) Serve(ctx context.Context) error {
 	wg.Go(func() { a.heads(ctx) })
 	wg.Go(func() { a.replays.serve(ctx, a.serveWish) })
 	wg.Go(func() { a.control.serve(ctx) })
+	if a.store.shared {
+		wg.Go(func() { a.store.follow(ctx, a.ledger.stream, a.ledger.follow) })
+		wg.Go(func() { a.store.follow(ctx, a.events.stream, a.events.follow) })
+	}
 	err := a.session.Serve(ctx)
 	wg.Wait()
 	return errors.Join(err, a.close())

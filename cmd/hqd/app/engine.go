@@ -22,9 +22,9 @@ import (
 // most.
 const maxPayload = 512 << 10
 
-// engine is the embedded NATS server: MQTT towards the gates, JetStream on
-// disk for the store. Every write to the store is synced before it is
-// acknowledged.
+// engine is the embedded NATS server: MQTT towards the gates, and JetStream on
+// disk, which is the store too unless a cluster is. Every write is synced
+// before it is acknowledged.
 type engine struct {
 	srv  *server.Server
 	opts *server.Options
@@ -95,22 +95,6 @@ func mqttPort(listen string) (host string, port int, err error) {
 // address is where MQTT is listened for, with the port that was chosen.
 func (e *engine) address() string {
 	return net.JoinHostPort(e.opts.MQTT.Host, strconv.Itoa(e.opts.MQTT.Port))
-}
-
-// stream opens a stream, or makes it with the metadata as given.
-func (e *engine) stream(ctx context.Context, name, subjects string, meta map[string]string) (jetstream.Stream, error) {
-	s, err := e.js.Stream(ctx, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = e.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: name, Subjects: []string{subjects}, Storage: jetstream.FileStorage,
-			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-			DenyDelete: true, DenyPurge: true, AllowDirect: true, Metadata: meta,
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", name, err)
-	}
-	return s, nil
 }
 
 func (e *engine) stop() {

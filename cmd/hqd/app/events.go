@@ -3,8 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +48,8 @@ type event struct {
 	To      []byte `json:"to,omitempty"` // sealed
 	As      string `json:"as,omitempty"` // to whom a notice was sent
 	// Inferred: from the gate's cursor, without a report.
-	Inferred bool `json:"inferred,omitempty"`
+	Inferred bool   `json:"inferred,omitempty"`
+	at       uint64 // the store's own sequence
 }
 
 // eventStore keeps when gates applied decisions and which notices were sent.
@@ -56,38 +57,47 @@ type event struct {
 type eventStore struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
+	shared bool // other hqd write too
 
 	mu      sync.Mutex
 	applied map[string]map[string]event // decision, gate
 	notices map[string][]event          // decision
 	changed chan struct{}               // closed at the next change
+
+	at uint64 // read so far; follow's alone
 }
 
-func openEvents(ctx context.Context, e *engine) (*eventStore, error) {
-	s, err := e.stream(ctx, "EVENTS", "ev.>", nil)
+func openEvents(ctx context.Context, st *store) (*eventStore, error) {
+	s, err := st.stream(ctx, "EVENTS", "ev.>", nil)
 	if err != nil {
 		return nil, err
 	}
 	es := &eventStore{
-		js: e.js, stream: s, applied: make(map[string]map[string]event), notices: make(map[string][]event),
+		js: st.js, shared: st.shared, stream: s, applied: make(map[string]map[string]event), notices: make(map[string][]event),
 		changed: make(chan struct{}),
 	}
-	info, err := s.Info(ctx)
+	return es, es.follow(ctx)
+}
+
+// follow takes up what the store holds beyond what was read. What was added
+// here is read once more, which changes nothing.
+func (s *eventStore) follow(ctx context.Context) error {
+	info, err := s.stream.Info(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load events: %w", err)
+		return fmt.Errorf("load events: %w", err)
 	}
-	for at := uint64(1); at <= info.State.LastSeq; at++ {
-		m, err := s.GetMsg(ctx, at)
+	for ; s.at < info.State.LastSeq; s.at++ {
+		m, err := s.stream.GetMsg(ctx, s.at+1)
 		if err != nil {
-			return nil, fmt.Errorf("load events: %w", err)
+			return fmt.Errorf("load events: %w", err)
 		}
-		var ev event
+		ev := event{at: m.Sequence}
 		if err := json.Unmarshal(m.Data, &ev); err != nil {
-			return nil, fmt.Errorf("load events: %w", err)
+			return fmt.Errorf("load events: %w", err)
 		}
-		es.project(m.Subject, ev)
+		s.project(m.Subject, ev)
 	}
-	return es, nil
+	return nil
 }
 
 func (s *eventStore) project(subject string, ev event) {
@@ -101,6 +111,9 @@ func (s *eventStore) project(subject string, ev event) {
 	}
 	id := parts[2]
 	if parts[1] == "notice" {
+		if slices.ContainsFunc(s.notices[id], func(old event) bool { return old.at == ev.at }) {
+			return
+		}
 		s.notices[id] = append(s.notices[id], ev)
 		return
 	}
@@ -117,16 +130,27 @@ func (s *eventStore) add(ctx context.Context, subject string, ev event, opts ...
 	}
 	msg := nats.NewMsg(subject)
 	msg.Data = b
-	_, err = s.js.PublishMsg(ctx, msg, opts...)
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	ack, err := s.publish(ctx, msg, opts)
+	for err != nil && !wrongPlace(err) && s.shared && len(opts) > 0 && pause(ctx) {
+		ack, err = s.publish(ctx, msg, opts) // what has its one place cannot be there twice
+	}
+	if wrongPlace(err) {
 		return nil // known already
 	}
 	if err != nil {
 		return fmt.Errorf("store event: %w", err)
 	}
+	ev.at = ack.Sequence
 	s.project(subject, ev)
 	return nil
+}
+
+func (s *eventStore) publish(ctx context.Context, m *nats.Msg, opts []jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	ctx, cancel := soon(ctx, s.shared)
+	defer cancel()
+	return s.js.PublishMsg(ctx, m, opts...)
 }
 
 // Applied keeps that gate follows, or refuses, the decision.

@@ -31,6 +31,7 @@ type hqRig struct {
 	dir, listen string
 	scheme      string // tcp or ssl
 	foreign     bool   // another broker listens there
+	cluster     string // that keeps the store; empty: the broker
 	fingerprint string
 	behind      int // SnapshotBehind
 	app         *App
@@ -83,6 +84,7 @@ func (h *hqRig) options(ready func(string)) Options {
 		Listen: h.address(), Store: filepath.Join(h.dir, "store"), Identity: filepath.Join(h.dir, "id"),
 		Control: filepath.Join(h.dir, "hqd.sock"), Simulated: true, Ready: ready, HeadEvery: time.Second,
 		SnapshotBehind: h.behind,
+		Cluster:        Cluster{URL: h.cluster},
 	}
 }
 
@@ -395,10 +397,14 @@ func onceEach(t *testing.T, list []journal.Line, n int) {
 	}
 }
 
-// TestMain also plays hqd, so that a test can kill a real process.
+// TestMain also plays hqd and a node of its cluster, so that a test can kill a
+// real process.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("HQD_TEST_SERVE"); dir != "" {
 		os.Exit(serveForTest(dir))
+	}
+	if conf := os.Getenv("HQD_TEST_NODE"); conf != "" {
+		os.Exit(serveNodeForTest(conf))
 	}
 	os.Exit(m.Run())
 }

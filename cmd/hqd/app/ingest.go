@@ -9,8 +9,9 @@ import (
 	"bordergate/sync/wire"
 )
 
-// storeTimeout bounds one write to the store.
-const storeTimeout = 10 * time.Second
+// storeTimeout bounds the wait for the store. A cluster that loses a node is
+// back well before that.
+const storeTimeout = 30 * time.Second
 
 // ingest takes in the messages of a shard's gates, one after another.
 func (a *App) ingest(ctx context.Context, in <-chan link.Message) {
@@ -119,9 +120,11 @@ func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
 	if err := a.sendKey(g); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	for _, stream := range wire.Streams() {
 		k := recordKey{g.Gate, stream, b.JournalEpoch}
-		c, err := a.records.cursor(ctx, k)
+		c, err := a.records.place(ctx, k)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"bordergate/sync/wire"
@@ -80,6 +79,7 @@ type segment struct {
 type ledger struct {
 	js      jetstream.JetStream
 	stream  jetstream.Stream
+	shared  bool // other hqd append too
 	aead    cipher.AEAD
 	epoch   uint64
 	by      func(name string) string // pseudonym
@@ -89,6 +89,7 @@ type ledger struct {
 	mu        sync.Mutex
 	seq       uint64
 	hash      wire.Hash
+	whole     time.Time // when all that the store held was in here
 	at        uint64
 	accounts  map[string]account
 	passes    map[string]passEntry
@@ -103,9 +104,9 @@ type ledger struct {
 	watchKeyVer uint64 // 0: gates have not been told of it
 }
 
-func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
+func openLedger(ctx context.Context, st *store, id *Identity) (*ledger, error) {
 	fresh := strconv.FormatInt(time.Now().Unix(), 10)
-	s, err := e.stream(ctx, "ACCOUNTS", ledgerSubject, map[string]string{"epoch": fresh})
+	s, err := st.stream(ctx, "ACCOUNTS", ledgerSubject, map[string]string{"epoch": fresh})
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
 		return nil, fmt.Errorf("open accounts log: %w", err)
 	}
 	l := &ledger{
-		js: e.js, stream: s, by: id.pseudonym, now: time.Now,
+		js: st.js, shared: st.shared, stream: s, by: id.pseudonym, now: time.Now,
 		accounts: make(map[string]account), passes: make(map[string]passEntry), decisions: make(map[string]decision),
 		bodies: make(map[string]organisation), marks: make(map[string]mark), watchKey: id.derive("watch-list"),
 		trust:   trustState{parts: make(map[wire.Hash][]byte)},
@@ -127,28 +128,15 @@ func openLedger(ctx context.Context, e *engine, id *Identity) (*ledger, error) {
 	if l.epoch, err = strconv.ParseUint(s.CachedInfo().Config.Metadata["epoch"], 10, 64); err != nil {
 		return nil, fmt.Errorf("open accounts log: epoch: %w", err)
 	}
-	return l, l.load(ctx)
-}
-
-// load rebuilds the projections and checks the chain.
-func (l *ledger) load(ctx context.Context) error {
-	info, err := l.stream.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("load accounts log: %w", err)
+	if err := l.reread(ctx); err != nil {
+		return nil, fmt.Errorf("load accounts log: %w", err)
 	}
-	for at := uint64(1); at <= info.State.LastSeq; at++ {
-		entries, err := l.read(ctx, at)
-		if err != nil {
-			return err
-		}
-		if err := l.project(at, entries); err != nil {
-			return fmt.Errorf("load accounts log: %w", err)
-		}
-	}
-	return nil
+	return l, nil
 }
 
 func (l *ledger) read(ctx context.Context, at uint64) ([]entry, error) {
+	ctx, cancel := soon(ctx, l.shared)
+	defer cancel()
 	m, err := l.stream.GetMsg(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts log: %w", err)
@@ -243,55 +231,17 @@ func (l *ledger) append(ctx context.Context, entries []entry, urgent bool) error
 	return nil
 }
 
-func (l *ledger) appendOne(ctx context.Context, entries []entry, urgent bool) error {
-	plain, err := json.Marshal(entries)
-	if err != nil {
-		return fmt.Errorf("write accounts log: %w", err)
-	}
-	msg := nats.NewMsg(ledgerSubject)
-	msg.Data = l.aead.Seal(nil, nil, plain, l.aad(l.at+1))
-	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequence(l.at)); err != nil {
-		// Whether it was stored is unknown: what the store holds decides.
-		if err2 := l.reread(context.WithoutCancel(ctx)); err2 != nil {
-			err = errors.Join(err, err2)
-		}
-		return fmt.Errorf("write accounts log: %w", err)
-	}
-	first, prev := l.seq+1, l.hash
-	if err := l.project(l.at+1, entries); err != nil {
-		return err
-	}
-	raws := make([][]byte, len(entries))
-	for i, e := range entries {
-		raws[i] = e.Raw
-	}
-	l.publish(first, prev, raws, urgent)
-	return nil
-}
-
-// reread takes up what the store holds beyond the projections.
-func (l *ledger) reread(ctx context.Context) error {
-	info, err := l.stream.Info(ctx)
-	if err != nil {
-		return err
-	}
-	for l.at < info.State.LastSeq {
-		entries, err := l.read(ctx, l.at+1)
-		if err != nil {
-			return err
-		}
-		if err := l.project(l.at+1, entries); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Head is the log's newest place.
+// Head is the log's newest place. Where others write to it too, it was that
+// when the store last said so: a headquarters that is cut off from the store
+// vouches for nothing.
 func (l *ledger) Head() wire.Head {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return wire.Head{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Issued: l.now().UnixNano()}
+	issued := l.now()
+	if l.shared {
+		issued = l.whole
+	}
+	return wire.Head{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Issued: issued.UnixNano()}
 }
 
 // Decision finds a decision by its id.

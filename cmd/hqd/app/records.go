@@ -50,17 +50,18 @@ type recordCursor struct {
 type recordStore struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
+	shared bool // other hqd store too
 
 	mu      sync.Mutex
 	cursors map[recordKey]recordCursor
 }
 
-func openRecords(ctx context.Context, e *engine) (*recordStore, error) {
-	s, err := e.stream(ctx, "RECORDS", "rec.*.*.*", nil)
+func openRecords(ctx context.Context, st *store) (*recordStore, error) {
+	s, err := st.stream(ctx, "RECORDS", "rec.*.*.*", nil)
 	if err != nil {
 		return nil, err
 	}
-	return &recordStore{js: e.js, stream: s, cursors: make(map[recordKey]recordCursor)}, nil
+	return &recordStore{js: st.js, shared: st.shared, stream: s, cursors: make(map[recordKey]recordCursor)}, nil
 }
 
 // cursor asks the store once and then remembers.
@@ -89,6 +90,21 @@ func (s *recordStore) cursor(ctx context.Context, k recordKey) (recordCursor, er
 	return c, nil
 }
 
+// place is the cursor as the store says now, whatever is remembered.
+func (s *recordStore) place(ctx context.Context, k recordKey) (recordCursor, error) {
+	if s.shared {
+		s.forget(k)
+	}
+	for {
+		one, cancel := soon(ctx, s.shared)
+		c, err := s.cursor(one, k)
+		cancel()
+		if err == nil || !s.shared || !pause(ctx) {
+			return c, err
+		}
+	}
+}
+
 func (s *recordStore) set(k recordKey, c recordCursor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,15 +127,37 @@ const (
 	gapped                       // something before it is missing
 )
 
-// put stores what is new in a checked batch. The caller handles one batch of
-// a gate at a time; should another process write to the same sequence, the
-// store itself refuses the second.
+// put stores what is new in a checked batch, whoever else stores records of
+// the same gate meanwhile: the store takes a batch only in the place that it
+// was judged for. Where the store is shared, a write without an answer is asked
+// for and tried again until ctx ends, since a node that is gone is soon
+// replaced.
 func (s *recordStore) put(ctx context.Context, k recordKey, signed []byte, recs []wire.Record, hashes []wire.Hash) (verdict, recordCursor, error) {
+	for {
+		v, c, err := s.try(ctx, k, signed, recs, hashes)
+		switch {
+		case err == nil || errors.Is(err, ErrFork) || !s.shared && !wrongPlace(err):
+			return v, c, err
+		case !wrongPlace(err) && !pause(ctx):
+			return v, c, err
+		}
+	}
+}
+
+// try judges a batch by what is known of the store, and asks it again before
+// something is called missing.
+func (s *recordStore) try(ctx context.Context, k recordKey, signed []byte, recs []wire.Record, hashes []wire.Hash) (verdict, recordCursor, error) {
+	ctx, cancel := soon(ctx, s.shared)
+	defer cancel()
 	c, err := s.cursor(ctx, k)
+	first, last := recs[0].Seq, recs[len(recs)-1].Seq
+	if err == nil && s.shared && first > c.cum+1 {
+		s.forget(k)
+		c, err = s.cursor(ctx, k)
+	}
 	if err != nil {
 		return 0, c, err
 	}
-	first, last := recs[0].Seq, recs[len(recs)-1].Seq
 	switch {
 	case first > c.cum+1:
 		return gapped, c, nil
