@@ -41,8 +41,13 @@ func (r role) entry() station.Account {
 	a := station.Account{
 		ID: r.account, Level: 2, Kind: "citizen", Model: r.holder.Model, Reference: r.holder.Reference, Organisation: r.organisation,
 	}
-	if r.Case == scenario.PassTemplate {
+	switch r.Case {
+	case scenario.PassTemplate:
 		a.Model, a.Reference = "", nil
+	case scenario.Level1:
+		a.Level = 1
+	case scenario.StaleCache:
+		a.Kind = "foreigner"
 	}
 	return a
 }

@@ -228,7 +228,11 @@ func faceWorker(o options, source string) (vision.Options, error) {
 		if !ok {
 			return wo, errors.New("manifest names no model for " + use)
 		}
-		wo.Config.Models = append(wo.Config.Models, vision.ModelFile{Name: use, Path: filepath.Join(o.models, filepath.FromSlash(f.File)), SHA256: f.SHA256})
+		spec, err := json.Marshal(f)
+		if err != nil {
+			return wo, fmt.Errorf("describe model %s: %w", use, err)
+		}
+		wo.Config.Models = append(wo.Config.Models, vision.ModelFile{Name: use, Path: f.Path(o.models), SHA256: f.SHA256, Spec: spec})
 	}
 	return wo, nil
 }

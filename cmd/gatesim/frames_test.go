@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http/httptest"
 	"testing"
 
+	"bordergate/configs"
 	"bordergate/hal/vision"
 )
 
@@ -29,6 +31,23 @@ func TestFramesAreCounted(t *testing.T) {
 	}
 	if r.Frames != 4 || r.Faces != 2 || r.Embedded != 2 || r.Lived != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A worker refuses a network it was not told how to feed.
+func TestFaceWorkerIsToldOfEachNetwork(t *testing.T) {
+	wo, err := faceWorker(options{manifest: "../../configs/models.yaml", models: "models"}, "http://camera/face")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(wo.Config.Models) != 4 {
+		t.Errorf("%d networks", len(wo.Config.Models))
+	}
+	for _, m := range wo.Config.Models {
+		var spec configs.Model
+		if err := json.Unmarshal(m.Spec, &spec); err != nil || spec.Use != m.Name || spec.Input.Width == 0 {
+			t.Errorf("%s is told %s (%v)", m.Name, m.Spec, err)
+		}
 	}
 }
 

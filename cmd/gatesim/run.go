@@ -152,6 +152,12 @@ func (x *production) between(ctx context.Context, v role, out io.Writer) error {
 		return x.station.WaitApplied(ctx, id)
 	case scenario.Suspended:
 		return x.decide(ctx, "suspend", v.account)
+	case scenario.Cancelled:
+		return x.decide(ctx, "cancel", v.account)
+	case scenario.Watchlisted:
+		return x.station.Watch(ctx, v.account)
+	case scenario.StaleCache:
+		return x.station.WaitOlder(ctx, x.scenario.Policy.ForeignerAge)
 	case scenario.Restored:
 		if err := x.decide(ctx, "suspend", v.account); err != nil {
 			return err
@@ -245,7 +251,16 @@ func (x *production) line(v role, res play.Result) report.Traveller {
 			t.Faults = append(t.Faults, err.Error())
 			continue
 		}
+		if r.Hidden() {
+			t.Faults = append(t.Faults, "the gate's stream shows what must stay hidden")
+		}
 		t.Reasons = append(t.Reasons, r)
+	}
+	// What must stay hidden is judged by headquarters' record (reconcile.go).
+	for _, r := range v.Expect.Reasons {
+		if r.Hidden() {
+			t.Reasons = append(t.Reasons, r)
+		}
 	}
 	measure(&t, res)
 	report.Judge(&t)

@@ -22,7 +22,7 @@ type Traveller struct {
 }
 
 // Offline reports whether headquarters is away while he passes.
-func (t Traveller) Offline() bool { return t.Case == GenuineOffline }
+func (t Traveller) Offline() bool { return t.Case == GenuineOffline || t.Case == StaleCache }
 
 // Fumbles reports whether he does something wrong first.
 func (t Traveller) Fumbles() bool { return t.Fumble != scene.NoFumble || t.LooksAway }

@@ -42,6 +42,10 @@ const (
 	PortPermit      = "port_permit"   // a good one
 	Organisation    = "organisation"  // a person who acts for one
 	PassTemplate    = "pass_template" // his reference is in the pass alone
+	Level1          = "level1"        // an account that only proves data
+	Cancelled       = "cancelled"
+	StaleCache      = "stale_cache" // a foreigner, headquarters away for longer than his kind allows
+	Watchlisted     = "watchlisted"
 )
 
 // Cases lists every case that can be played.
@@ -50,6 +54,7 @@ func Cases() []string {
 		Genuine, GenuineOffline, Impostor, PhotoPrint, PhotoScreen, TwoFaces, ForgedSeal, UnknownSigner, ExpiredPass,
 		Suspended, SuspendedMidway, Restored, UnknownAccount, Unreadable, NoShow,
 		WrongCrossing, WrongDirection, RevokedPass, StampDue, StampSoon, NoPass, Passback, PortPermit, Organisation, PassTemplate,
+		Level1, Cancelled, StaleCache, Watchlisted,
 	}
 }
 
@@ -128,6 +133,8 @@ type Policy struct {
 	// Enforce has the gate act on liveness, at the manifest's threshold, and
 	// not only record it.
 	Enforce bool `yaml:"enforce_liveness"`
+	// ForeignerAge is how old the cache may be for a foreigner; 0: as for all.
+	ForeignerAge time.Duration `yaml:"foreigner_max_age"`
 }
 
 // Scenario is a file's content.
@@ -214,6 +221,9 @@ func (s *Scenario) validate() error {
 		if s.Fill == SuspendedMidway {
 			bad("fill cannot be %s", s.Fill)
 		}
+	}
+	if s.Policy.ForeignerAge < 0 || s.Policy.ForeignerAge > time.Minute {
+		bad("foreigner_max_age is %v", s.Policy.ForeignerAge)
 	}
 	for c, e := range s.Expect {
 		if e.Outcome.String() == "invalid" {

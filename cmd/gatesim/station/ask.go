@@ -32,6 +32,7 @@ type Status struct {
 		Connected  bool   `json:"connected"`
 		CatchingUp bool   `json:"catching_up"`
 		Cursor     uint64 `json:"accounts_cursor"`
+		Issued     string `json:"accounts_issued"`
 	} `json:"hq"`
 	Journal []struct {
 		Stream string `json:"stream"`
@@ -190,6 +191,27 @@ func (s *Station) Decide(ctx context.Context, action, account string) (string, e
 		return "", err
 	}
 	return decisionOf(out)
+}
+
+// Watch puts an account on the watch-list and waits until the gate knows.
+func (s *Station) Watch(ctx context.Context, account string) error {
+	if _, err := s.hqd(ctx, "watch", "add", "--account", account, "--by", "Simulated Office"); err != nil {
+		return err
+	}
+	return s.WaitCaughtUp(ctx)
+}
+
+// WaitOlder waits until the newest word of headquarters that the gate has is
+// older than age.
+func (s *Station) WaitOlder(ctx context.Context, age time.Duration) error {
+	return s.wait(ctx, "gate's cache to grow old", touchLimit, s.gate, func() bool {
+		st, err := s.Status(ctx)
+		if err != nil {
+			return false
+		}
+		issued, err := time.Parse(time.RFC3339, st.HQ.Issued)
+		return err == nil && time.Since(issued) > age+time.Second // it is told in whole seconds
+	})
 }
 
 // Revoke revokes a pass and returns the decision's id.

@@ -76,6 +76,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
 	g.HQ = configs.Link{Broker: "ssl://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}
 	g.Policy.CaptureTimeout, g.Policy.FaceTimeout, g.Policy.ReferralHold = o.Policy.CaptureTimeout, o.Policy.FaceTimeout, o.Policy.ReferralHold
+	g.Policy.KindMaxAge.Foreigner = o.Policy.ForeignerAge
 	return g
 }
 
