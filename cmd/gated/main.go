@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -66,6 +67,9 @@ func serve(ctx context.Context, a *app.App, log *slog.Logger) int {
 		log.Error("Gate did not close in order", "error", closing)
 	}
 	switch {
+	case errors.Is(err, app.ErrRestart):
+		log.Info("Gate ends to be started again")
+		return exitDone
 	case err != nil:
 		log.Error("Gate ended", "error", err)
 		return exitUsage

@@ -67,6 +67,7 @@ func commands() []command {
 		{"notice due", "decisions on which a notice is still missing, the soonest due first", cmdNoticeDue},
 		{"watch add", "put on the watch-list: --account ID, --pass N, or --name NAME --birth DATE; --by NAME; or --file FILE", cmdWatchAdd},
 		{"watch remove", "take off the watch-list: as watch add", cmdWatchRemove},
+		{"command", "mode|restart|resync|clock|diagnostics --gate ID --by NAME [--mode closed|normal --wait D]", cmdCommand},
 		{"records", "list records: --gate G --stream S [--open]", cmdRecords},
 		{"snapshot", "make a snapshot of the accounts now, for gates that are far behind", cmdSnapshot},
 		{"status", "headquarters and its gates", cmdStatus},

@@ -50,6 +50,8 @@ func TestCommandsThatCannotBeCarriedOut(t *testing.T) {
 		"nobody watched": {append([]string{"watch", "add", "--by", "N. N."}, socket...), "--account, --pass or --name"},
 		"watch and file": {append([]string{"watch", "add", "--pass", "P1", "--file", "f"}, socket...), "not both"},
 		"no order":       {append([]string{"watch", "remove", "--pass", "P1"}, socket...), "--by is missing"},
+		"no command":     {append([]string{"command", "--gate", "lane-1", "--by", "N. N."}, socket...), "want one of"},
+		"no gate":        {append([]string{"command", "clock", "--by", "N. N."}, socket...), "--gate is missing"},
 		"no pass":        {append([]string{"stamp", "--by", "N. N."}, socket...), "--pass is missing"},
 		"two stamps":     {append([]string{"stamp", "--pass", "P1", "--file", "f"}, socket...), "not both"},
 		"stamp's time":   {append([]string{"stamp", "--pass", "P1", "--by", "N. N.", "--at", "noon"}, socket...), "--at"},

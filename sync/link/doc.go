@@ -15,5 +15,6 @@
 // answers with a snapshot, that is fetched piece by piece and put in place beside
 // the suspensions that go on biting. What is
 // forged, retained, misaddressed, expired or out of order is counted and does
-// nothing.
+// nothing; a command is passed on only once it is proven to be HQ's word to this
+// gate, and only then answered.
 package link

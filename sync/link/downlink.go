@@ -25,11 +25,15 @@ type DownlinkOptions struct {
 	OnChange func(account string)
 	// OnCatchingUp is called when CatchingUp changes. It must not block.
 	OnCatchingUp func(bool)
-	Now          Clock
-	CatchUp      time.Duration // longest time of catching up, 10 s
-	HelloEvery   time.Duration // shortest time between two requests for changes, 2 s
-	BehindAfter  time.Duration // how long the head may be ahead before a request, 5 s
-	Logger       *slog.Logger
+	// OnCommand is given each command of HQ to this gate; it must not block.
+	OnCommand func(Order)
+	// Boot is what the gate calls a connection in its birth.
+	Boot        func(conn uint64) string
+	Now         Clock
+	CatchUp     time.Duration // longest time of catching up, 10 s
+	HelloEvery  time.Duration // shortest time between two requests for changes, 2 s
+	BehindAfter time.Duration // how long the head may be ahead before a request, 5 s
+	Logger      *slog.Logger
 }
 
 func (o DownlinkOptions) withDefaults() DownlinkOptions {
@@ -47,6 +51,12 @@ func (o DownlinkOptions) withDefaults() DownlinkOptions {
 	}
 	if o.OnCatchingUp == nil {
 		o.OnCatchingUp = func(bool) {}
+	}
+	if o.OnCommand == nil {
+		o.OnCommand = func(Order) {}
+	}
+	if o.Boot == nil {
+		o.Boot = func(uint64) string { return "" }
 	}
 	if o.Now == nil {
 		o.Now = func() (time.Time, bool) { return time.Now(), true }
@@ -222,6 +232,8 @@ func (d *Downlink) receive(m Message) {
 		d.onSnapshot(m)
 	case wire.TypePiece:
 		d.onPiece(m)
+	case wire.TypeCommand:
+		d.onCommand(m)
 	default:
 		d.counters.add(causeTopic)
 	}

@@ -43,6 +43,8 @@ type GateOptions struct {
 	OnCatchingUp func(bool)
 	OnOnline     func(bool)
 	OnFatal      func(error)
+	// OnCommand is given each command of HQ; Answer says what came of it.
+	OnCommand func(Order)
 
 	CatchUp    time.Duration // longest time of catching up, 10 s
 	Report     time.Duration // between two state messages, 10 s
@@ -102,7 +104,7 @@ func NewGate(o GateOptions) (*Gate, error) {
 	}
 	g.down = newDownlink(DownlinkOptions{
 		Gate: o.Gate, Ring: ring, Key: o.Key, Accounts: o.Accounts, Say: g.say, Now: o.Now,
-		OnChange: o.OnChange, OnCatchingUp: g.catchingUp, CatchUp: o.CatchUp, Logger: o.Logger,
+		OnChange: o.OnChange, OnCatchingUp: g.catchingUp, OnCommand: o.OnCommand, Boot: g.bootID, CatchUp: o.CatchUp, Logger: o.Logger,
 	}, g.counters)
 	g.up = newUplink(UplinkOptions{
 		Gate: o.Gate, Ring: ring, Seal: seal, Journal: o.Journal, Keys: o.Keys, Send: g.send,

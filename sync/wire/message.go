@@ -24,6 +24,9 @@ const (
 	TypeFetch    = "fetch"
 	TypeSnapshot = "snapshot"
 	TypePiece    = "piece"
+
+	TypeCommand = "command"
+	TypeResult  = "result"
 )
 
 // Kind describes a type of message: who signs it, where it goes, and an empty
@@ -51,8 +54,10 @@ func Kinds() []Kind {
 		{Typ: TypeFetch, Ver: 1, Role: RoleGate, Topics: []string{up + "fetch"}, Payload: Fetch{}},
 		{Typ: TypeSnapshot, Ver: 1, Role: RoleSnapshot, Topics: []string{dn + "snapshot"}, Payload: Snapshot{}},
 		{Typ: TypePiece, Ver: 1, Role: RoleSnapshot, Topics: []string{dn + "piece"}, Payload: []byte{}},
+		{Typ: TypeResult, Ver: 1, Role: RoleGate, Topics: []string{up + "result"}, Payload: Result{}},
 		{Typ: TypeAck, Ver: 1, Role: RoleAck, Retained: true, Topics: []string{dn + "ack/{stream}"}, Payload: Ack{}},
 		{Typ: TypeKey, Ver: 1, Role: RoleDelta, Retained: true, Topics: []string{dn + "key"}, Payload: GroupKey{}},
+		{Typ: TypeCommand, Ver: 1, Role: RoleCommand, Topics: []string{dn + "cmd"}, Payload: Command{}},
 		{Typ: TypeDelta, Ver: 1, Role: RoleDelta, Topics: []string{dn + "delta", TopicDelta}, Payload: Delta{}},
 		{Typ: TypeUrgent, Ver: 1, Role: RoleDelta, Topics: []string{dn + "urgent", TopicUrgent}, Payload: Delta{}},
 		{Typ: TypeHead, Ver: 1, Role: RoleHead, Retained: true, Topics: []string{TopicHead}, Payload: Head{}},

@@ -21,7 +21,7 @@ const (
 )
 
 // Up is a topic on which the gate writes: leaf is birth, death, state, hello,
-// applied or fetch.
+// applied, fetch or result.
 func Up(gate, leaf string) string { return Prefix + "up/" + gate + "/" + leaf }
 
 // UpRecords is the topic of the gate's records of a stream.
@@ -90,7 +90,7 @@ func ParseTopic(t string) (Topic, error) {
 
 var leafTypes = map[string]string{
 	"up/birth": TypeBirth, "up/death": TypeDeath, "up/state": TypeState, "up/rec": TypeRecords,
-	"up/hello": TypeHello, "up/applied": TypeApplied, "up/fetch": TypeFetch,
+	"up/hello": TypeHello, "up/applied": TypeApplied, "up/fetch": TypeFetch, "up/result": TypeResult,
 	"dn/ack": TypeAck, "dn/key": TypeKey, "dn/delta": TypeDelta, "dn/urgent": TypeUrgent,
-	"dn/snapshot": TypeSnapshot, "dn/piece": TypePiece,
+	"dn/snapshot": TypeSnapshot, "dn/piece": TypePiece, "dn/cmd": TypeCommand,
 }

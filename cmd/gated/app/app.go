@@ -41,12 +41,17 @@ type App struct {
 	register  *register
 	believer  *believer
 	hq        *hqLink
+	commands  *commander
+	modes     modes
 	barrier   *barrier
 	eyes      eyes
 	scanner   *passScanner // nil where the gate has none
 	matcher   matcher
 	templates pass.TemplateKeys
 	lane      *gate.Lane
+
+	started    time.Time
+	supervised bool // a service manager starts the gate again when it ends
 
 	services []service
 	closers  []closer
@@ -67,7 +72,10 @@ type closer struct {
 // New opens a gate. Whatever is missing or damaged becomes a fault: the gate
 // is then made without a lane and can only say why. Close must be called.
 func New(cfg *configs.Gate, log *slog.Logger) *App {
-	a := &App{cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow}
+	a := &App{
+		cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}),
+		started: time.Now(), supervised: supervised(), mono: monoNow,
+	}
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
 	a.open("status", a.openStatus)
 	a.open("control_socket", a.openControl)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/hpke"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -138,7 +139,10 @@ func loadBundle(path, fingerprint string) (wire.Bundle, error) {
 }
 
 // hqLink is the way to headquarters.
-type hqLink struct{ gate *link.Gate }
+type hqLink struct {
+	gate *link.Gate
+	seal hpke.PublicKey // of headquarters
+}
 
 func (a *App) openHQ() error {
 	bundle, err := loadBundle(a.cfg.HQ.Bundle, a.cfg.HQ.Fingerprint)
@@ -152,14 +156,22 @@ func (a *App) openHQ() error {
 	if err != nil {
 		return err
 	}
+	seal, err := wire.ParseSealKey(bundle.Seal)
+	if err != nil {
+		return fmt.Errorf("check hq.bundle: %w", err)
+	}
+	if err := a.openCommands(); err != nil {
+		return err
+	}
 	g, err := link.NewGate(link.GateOptions{
 		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, TLS: secure, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
 		Journal: outbox{a.journal}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
 		State: a.wireState, Now: a.linkClock,
 		OnChange:     func(account string) { a.post(gate.AccountChanged(a.mono(), account)) },
 		OnCatchingUp: a.catchingChanged,
-		OnOnline:     func(on bool) { a.log.Info("Way to headquarters changed", "online", on) },
+		OnOnline:     a.hqOnline,
 		OnFatal:      a.contradicted,
+		OnCommand:    a.commands.take,
 		// A gate that is offline misses suspensions: it comes back sooner than
 		// the link would by itself, still with full jitter.
 		MaxBackoff: 15 * time.Second,
@@ -168,7 +180,8 @@ func (a *App) openHQ() error {
 	if err != nil {
 		return err
 	}
-	a.hq = &hqLink{gate: g}
+	a.hq = &hqLink{gate: g, seal: seal}
+	a.run("commands", a.commands.serve)
 	a.run("headquarters", g.Serve)
 	a.run("time floor", a.keepFloor)
 	return nil
@@ -195,6 +208,14 @@ func (a *App) tlsClock() time.Time {
 		return floor
 	}
 	return now
+}
+
+// hqOnline is told that the way to headquarters opens or closes.
+func (a *App) hqOnline(on bool) {
+	a.log.Info("Way to headquarters changed", "online", on)
+	if on {
+		a.commands.repeat()
+	}
 }
 
 // factBundle is the journal's monotone fact of the bundle's version.

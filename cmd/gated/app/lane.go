@@ -228,7 +228,7 @@ func (a *App) laneOptions() gate.Options {
 			CacheMaxAge: c.Policy.CacheMaxAge, KindMaxAge: kindMaxAge(c.Policy.KindMaxAge), ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
-		Times: times, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
+		Times: times, Mode: a.modes.now(), Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
 		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
 		Mono: a.mono, Beat: a.beat(),

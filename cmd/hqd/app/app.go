@@ -56,6 +56,7 @@ type App struct {
 	shards    []chan link.Message
 	replays   *replays
 	snapshots *snapshots
+	commands  *commands
 	control   *control
 	conn      atomic.Uint64 // announced connection to our own broker; 0: none
 
@@ -80,7 +81,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{opts: o, boot: newBoot()}
+	a := &App{opts: o, boot: newBoot(), commands: newCommands()}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start headquarters: %w", err), a.close())
 	}

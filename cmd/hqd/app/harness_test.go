@@ -224,14 +224,17 @@ type gateRig struct {
 	bundle   []byte                            // headquarters' bundle; nil: the one it has now
 	slow     func(link.Accounts) link.Accounts // stands before the replica; nil: nothing
 	now      func() time.Time                  // by which certificates are judged; nil: the system's
-	stop     func()
+	orders   chan link.Order
+	// onCommand is called with each command, where not nil.
+	onCommand func(link.Order)
+	stop      func()
 }
 
 func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gateRig{
-		t: t, dir: dir, changed: make(chan string, 4096), catching: make(chan bool, 256), online: make(chan bool, 256), fatal: make(chan error, 8),
+		t: t, dir: dir, changed: make(chan string, 4096), catching: make(chan bool, 256), online: make(chan bool, 256), fatal: make(chan error, 8), orders: make(chan link.Order, 64),
 	}
 	var err error
 	if g.id, err = vault.NewIdentity(filepath.Join(dir, "id"), name); err != nil {
@@ -331,6 +334,7 @@ func (g *gateRig) startAt(h *hqRig, broker string) {
 		OnCatchingUp: func(on bool) { offer(g.catching, on) },
 		OnOnline:     func(on bool) { offer(g.online, on) },
 		OnFatal:      func(err error) { offer(g.fatal, err) },
+		OnCommand:    g.onCommand,
 		Backoff:      10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
 	})
 	if err != nil {

@@ -110,6 +110,8 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 			return err
 		}
 		return a.onApplied(ctx, g, ap)
+	case wire.TypeResult:
+		return a.onResult(g.Gate, payload)
 	}
 	return nil
 }
