@@ -58,6 +58,7 @@ type App struct {
 	snapshots *snapshots
 	commands  *commands
 	control   *control
+	greet     chan struct{} // a gate has come
 	conn      atomic.Uint64 // announced connection to our own broker; 0: none
 
 	mu     sync.Mutex // guards the order of publishing and the group key
@@ -81,7 +82,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{opts: o, boot: newBoot(), commands: newCommands()}
+	a := &App{opts: o, boot: newBoot(), commands: newCommands(), greet: make(chan struct{}, 1)}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start headquarters: %w", err), a.close())
 	}

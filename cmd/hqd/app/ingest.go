@@ -134,7 +134,7 @@ func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
 			return err
 		}
 	}
-	a.sendState() // the retained one it got may have been an earlier session's
+	a.greetSoon() // the retained one it got may have been an earlier session's
 	return nil
 }
 

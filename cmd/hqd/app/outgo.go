@@ -101,7 +101,8 @@ func (a *App) group() (string, [32]byte) {
 }
 
 // heads publishes the log's newest place again and again: its age tells gates
-// how old their knowledge is.
+// how old their knowledge is. It also says that ingest is there when a gate has
+// come.
 func (a *App) heads(ctx context.Context) {
 	t := time.NewTicker(a.opts.HeadEvery)
 	defer t.Stop()
@@ -114,7 +115,27 @@ func (a *App) heads(ctx context.Context) {
 				a.sendHead()
 				a.sendState()
 			}
+		case <-a.greet:
+			a.sendState()
+			select {
+			case <-ctx.Done():
+			case <-time.After(greetPause):
+			}
 		}
+	}
+}
+
+// greetPause is between two answers to gates that have come. What is said is
+// said to all of them, so that a fleet which comes back at once would have
+// everybody told about everybody.
+const greetPause = 250 * time.Millisecond
+
+// greetSoon has the state sent to a gate that has come, and to those that come
+// in the meantime.
+func (a *App) greetSoon() {
+	select {
+	case a.greet <- struct{}{}:
+	default:
 	}
 }
 
