@@ -370,3 +370,23 @@ func TestFaceTimes(t *testing.T) {
 		}
 	}
 }
+
+func TestFleetOptions(t *testing.T) {
+	o, err := parseFleet([]string{"--gates", "50", "--suspensions", "3", "--out", "out/x"}, io.Discard)
+	if err != nil || o.fleet.Gates != 50 || o.fleet.Ramp != time.Second || o.report != filepath.Join("out/x", "report.json") {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	for _, args := range [][]string{
+		{"--gates", "0"},
+		{"--gates", "10001"},
+		{"--suspensions", "-1"},
+		{"--pace", "-1s"},
+		{"--for", "-1s"},
+		{"--mosquitto", "--config", "hq.yaml"},
+		{"extra"},
+	} {
+		if _, err := parseFleet(args, io.Discard); err == nil {
+			t.Errorf("%v is taken", args)
+		}
+	}
+}

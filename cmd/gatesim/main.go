@@ -37,6 +37,7 @@ const usageText = `usage: gatesim COMMAND [FLAGS]
   frames  one face worker sees travellers without end, and its memory is weighed
   soak    sync: a gate and headquarters are killed while records and decisions
           cross a bad line; then both are held against what was promised
+  fleet   many gates without devices, in one process, for one headquarters
 `
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
@@ -63,6 +64,8 @@ func dispatch(args []string) int {
 		good, err = soakCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "bare": // a process of a campaign's own, not for people
 		good, err = true, bare.Command(ctx, args[1:], os.Stdin, os.Stdout, os.Stderr)
+	case "fleet":
+		good, err = fleetCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(os.Stdout, usageText)
 		return exitDone

@@ -22,18 +22,33 @@ import (
 // caller, but for those that ask.
 type Headquarters struct {
 	Address     string // host:port of its broker
+	Broker      string // the same as a URL
 	Fingerprint string // of its root
 	Bundle      string // file of its keys
 	dir, bin    string
+	file        string // its configuration
 	p           *process
 	http        *http.Client
 }
 
-// NewHeadquarters makes the keys and the configuration in dir. Nothing runs
-// yet.
+// NewHeadquarters makes the keys and the configuration in dir, of a broker
+// without TLS. Nothing runs yet.
 func NewHeadquarters(ctx context.Context, dir, bin string) (*Headquarters, error) {
+	h, err := newHeadquarters(ctx, dir, bin)
+	if err != nil {
+		return nil, err
+	}
+	if h.Address, err = freeAddress(); err != nil {
+		return nil, err
+	}
+	h.Broker = "tcp://" + h.Address
+	return h, h.configure(func(c *configs.HQ) { c.Listen = h.Address })
+}
+
+// newHeadquarters makes the keys.
+func newHeadquarters(ctx context.Context, dir, bin string) (*Headquarters, error) {
 	h := &Headquarters{dir: dir, bin: bin}
-	h.http = overSocket(h.path("hqd.sock"))
+	h.http, h.file = overSocket(h.path("hqd.sock")), h.path("hq.yaml")
 	if err := os.MkdirAll(h.path("store"), 0o700); err != nil {
 		return nil, fmt.Errorf("make headquarters: %w", err)
 	}
@@ -46,13 +61,15 @@ func NewHeadquarters(ctx context.Context, dir, bin string) (*Headquarters, error
 		return nil, fmt.Errorf("read hqd init: %w", err)
 	}
 	h.Fingerprint, h.Bundle = made.Fingerprint, made.Bundle
-	if h.Address, err = freeAddress(); err != nil {
-		return nil, err
-	}
+	return h, nil
+}
+
+func (h *Headquarters) configure(broker func(*configs.HQ)) error {
 	c := configs.DefaultHQ()
 	c.Version, c.Simulated = 1, true
-	c.Listen, c.Store, c.Identity, c.Control = h.Address, h.path("store"), h.path("identity"), h.path("hqd.sock")
-	return h, writeYAML(h.path("hq.yaml"), c)
+	c.Store, c.Identity, c.Control = h.path("store"), h.path("identity"), h.path("hqd.sock")
+	broker(&c)
+	return writeYAML(h.file, c)
 }
 
 func (h *Headquarters) path(name string) string { return filepath.Join(h.dir, name) }
@@ -75,11 +92,10 @@ func (h *Headquarters) AddGate(ctx context.Context, request []byte) error {
 // Start starts hqd and waits until it takes records in.
 func (h *Headquarters) Start(ctx context.Context) error {
 	var err error
-	if h.p, err = start("hqd", h.Log(), h.program(), "serve", "--config", h.path("hq.yaml")); err != nil {
+	if h.p, err = start("hqd", h.Log(), h.program(), "serve", "--config", h.file); err != nil {
 		return err
 	}
-	s := &Station{o: Options{Out: h.dir}}
-	return s.wait(ctx, "headquarters", readyLimit, h.p, func() bool {
+	return until(ctx, "headquarters", readyLimit, h.p, func() bool {
 		st, err := h.Status(ctx)
 		return err == nil && st.Online
 	})
@@ -111,10 +127,12 @@ func (h *Headquarters) Failed() error {
 
 // HQStatus is the part of hqd's status that campaigns look at.
 type HQStatus struct {
-	Online   bool      `json:"online"`
-	Head     wire.Head `json:"head"`
-	Accounts int       `json:"accounts"`
-	Gates    []struct {
+	Address   string    `json:"address"`
+	Simulated bool      `json:"simulated"`
+	Online    bool      `json:"online"`
+	Head      wire.Head `json:"head"`
+	Accounts  int       `json:"accounts"`
+	Gates     []struct {
 		Gate     string            `json:"gate"`
 		Stored   map[string]uint64 `json:"stored"`
 		Counters map[string]uint64 `json:"counters"`

@@ -18,6 +18,7 @@ var ErrEnded = errors.New("process ended by itself")
 // process is one child.
 type process struct {
 	name string
+	log  string // file of its output
 	pid  int
 	done chan struct{} // closed when it has ended
 	err  error         // how, after done
@@ -34,7 +35,7 @@ func start(name, logFile, program string, args ...string) (*process, error) {
 	// The terminal's Ctrl-C is for the simulator alone, which ends its
 	// children in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &process{name: name, done: make(chan struct{})}
+	p := &process{name: name, log: logFile, done: make(chan struct{})}
 	began := make(chan error, 1)
 	go p.run(cmd, log, began)
 	if err := <-began; err != nil {

@@ -224,6 +224,16 @@ func (s *Station) Failed() error {
 
 // wait asks again and again until done, for at most limit.
 func (s *Station) wait(ctx context.Context, what string, limit time.Duration, p *process, done func() bool) error {
+	err := until(ctx, what, limit, p, done)
+	if errors.Is(err, ErrNotReady) {
+		return fmt.Errorf("%w%s", err, s.cause())
+	}
+	return err
+}
+
+// until asks again and again until done, for at most limit, and no longer than
+// the process lives.
+func until(ctx context.Context, what string, limit time.Duration, p *process, done func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(askEvery)
@@ -231,12 +241,12 @@ func (s *Station) wait(ctx context.Context, what string, limit time.Duration, p 
 	for !done() {
 		if p != nil {
 			if err := p.ended(); err != nil {
-				return fmt.Errorf("wait for %s: %w (see %s)", what, err, s.o.path(p.name+".log"))
+				return fmt.Errorf("wait for %s: %w (see %s)", what, err, p.log)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w: %w%s", what, ErrNotReady, ctx.Err(), s.cause())
+			return fmt.Errorf("wait for %s: %w: %w", what, ErrNotReady, ctx.Err())
 		case <-tick.C:
 		}
 	}
