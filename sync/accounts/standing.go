@@ -92,6 +92,12 @@ func (r *Replica) committedStanding(key accountKey) (s standing, found bool, err
 	return s, found, err
 }
 
+// CommittedOrganisation is an organisation's own status without the overlay.
+func (r *Replica) CommittedOrganisation(id string) (wire.Status, bool) {
+	s, found, err := r.committedStanding(r.crypt.organisationKey(id))
+	return s.Status, found && err == nil
+}
+
 func (r *Replica) getStanding(tx *bbolt.Tx, key accountKey) (standing, bool, error) {
 	v := tx.Bucket(bucketStanding).Get(key[:])
 	if v == nil {

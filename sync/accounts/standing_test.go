@@ -59,6 +59,13 @@ func TestOrganisationReachesItsAccountsPresentAndLater(t *testing.T) {
 	if n := r.Stats().StoppedOrganisations; n != 1 {
 		t.Errorf("%d organisations are stopped", n)
 	}
+	r.Overlay(organisation("org", 2, wire.StatusCancelled))
+	if s, found := r.CommittedOrganisation("org"); s != wire.StatusSuspended || !found {
+		t.Errorf("the organisation's own status is %q, %v", s, found)
+	}
+	if _, found := r.CommittedOrganisation("m1"); found {
+		t.Error("an account is taken for an organisation")
+	}
 	l.must(r, organisation("org", 2, wire.StatusActive))
 	for _, id := range []string{"org", "m1", "late"} {
 		wantStatus(t, r, id, wire.StatusActive)

@@ -121,9 +121,6 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 			continue
 		}
 		changes[i] = e.Change
-		if e.Change.Account != "" {
-			pending[e.Change.Account] = e.Change.Status
-		}
 	}
 	if err := d.opts.Accounts.Apply(delta.Epoch, entries[0].Seq, prev, last.Hash, changes); err != nil {
 		d.counters.add(causeStore)
@@ -135,34 +132,64 @@ func (d *Downlink) commit(delta wire.Delta, entries []wire.Entry, cursor uint64)
 	out.Decisions = d.settle(changes)
 	d.remember(out)
 	d.opts.Say(wire.TypeApplied, out)
+	d.moved(time.Now())
 	d.compare(last.Seq)
 }
 
-// statuses is implemented by a replica that can tell an account's status as
-// committed, without the overlay, which may be ahead of the log's place.
+// statuses is implemented by a replica that can tell the status of an account
+// or organisation as committed, without the overlay, which may be ahead of the
+// log's place.
 type statuses interface {
 	Committed(account string) (wire.Status, bool)
+	CommittedOrganisation(id string) (wire.Status, bool)
+}
+
+// subject names what a change of status is on, empty where it is of none. No
+// account has the name of an organisation so.
+func subject(c wire.Change) string {
+	if c.OfOrganisation() {
+		return "organisation\x00" + c.Organisation
+	}
+	return c.Account
 }
 
 // lawful refuses a put that would give back what a decision has taken: only a
-// decision may restore, and nothing restores a cancelled account. Pending
-// holds the statuses of the changes before c in the same delta.
+// decision may restore, and nothing restores what is cancelled. Pending holds
+// the statuses after the changes before c in the same delta, and then after c.
 func (d *Downlink) lawful(c wire.Change, pending map[string]wire.Status) error {
-	if c.Account == "" {
+	on := subject(c)
+	if on == "" {
 		return nil
 	}
-	now, known := pending[c.Account]
-	if s, ok := d.opts.Accounts.(statuses); ok && !known {
-		now, known = s.Committed(c.Account)
+	now, known := pending[on]
+	if !known {
+		now, known = d.committed(c)
 	}
 	switch {
 	case !known || c.Restricts():
 	case now == wire.StatusCancelled:
-		return fmt.Errorf("%w: a cancelled account stays cancelled", wire.ErrDecision)
+		return fmt.Errorf("%w: what is cancelled stays cancelled", wire.ErrDecision)
 	case now == wire.StatusSuspended && c.Decision == nil:
 		return fmt.Errorf("%w: a put does not restore", wire.ErrDecision)
 	}
+	if now != wire.StatusCancelled {
+		now = c.Status
+	}
+	pending[on] = now
 	return nil
+}
+
+// committed is the status of what a change is on.
+func (d *Downlink) committed(c wire.Change) (wire.Status, bool) {
+	s, ok := d.opts.Accounts.(statuses)
+	switch {
+	case !ok:
+		return "", false
+	case c.OfOrganisation():
+		return s.CommittedOrganisation(c.Organisation)
+	default:
+		return s.Committed(c.Account)
+	}
 }
 
 // settle announces what was committed and gives the moments of effect.

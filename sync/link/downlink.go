@@ -30,7 +30,8 @@ type DownlinkOptions struct {
 	// Boot is what the gate calls a connection in its birth.
 	Boot        func(conn uint64) string
 	Now         Clock
-	CatchUp     time.Duration // longest time of catching up, 10 s
+	CatchUp     time.Duration // catching up ends when nothing has come for so long, 10 s
+	CatchUpMost time.Duration // longest time of catching up, 5 min
 	HelloEvery  time.Duration // shortest time between two requests for changes, 2 s
 	BehindAfter time.Duration // how long the head may be ahead before a request, 5 s
 	Logger      *slog.Logger
@@ -39,6 +40,9 @@ type DownlinkOptions struct {
 func (o DownlinkOptions) withDefaults() DownlinkOptions {
 	if o.CatchUp <= 0 {
 		o.CatchUp = 10 * time.Second
+	}
+	if o.CatchUpMost <= 0 {
+		o.CatchUpMost = 5 * time.Minute
 	}
 	if o.HelloEvery <= 0 {
 		o.HelloEvery = 2 * time.Second
@@ -93,7 +97,7 @@ type Downlink struct {
 	hello    time.Time    // when the last one went
 	wantMore bool         // a hello is due once HelloEvery allows it
 	behind   time.Time    // since when the head is ahead
-	until    time.Time    // end of catching up
+	bound    catchup      // end of catching up
 	snap     *transfer    // a snapshot on its way
 	other    wire.Head    // newest of a later epoch
 	reset    time.Time    // when the replica was last emptied
@@ -108,11 +112,6 @@ func newDownlink(o DownlinkOptions, c *counters) *Downlink {
 		built: make(chan error, 1),
 	}
 }
-
-// CatchingUp reports whether the gate has just come back and may not have
-// applied the suspensions it missed. It ends when the cursor has reached a head
-// of HQ that came since, when the link goes down again, or after a bounded time.
-func (d *Downlink) CatchingUp() bool { return d.catching.Load() }
 
 // Refresh has HQ asked for the changes after the cursor. It never blocks.
 func (d *Downlink) Refresh() {
@@ -147,9 +146,8 @@ func (d *Downlink) serve(ctx context.Context) {
 func (d *Downlink) handle(m Message) {
 	switch m.Kind {
 	case Up:
-		d.until = time.Now().Add(d.opts.CatchUp)
 		d.heard = false
-		d.setCatching(true)
+		d.behindNow(time.Now())
 	case Down:
 		d.setCatching(false)
 		d.wantMore, d.behind = false, time.Time{}
@@ -160,18 +158,9 @@ func (d *Downlink) handle(m Message) {
 	}
 }
 
-func (d *Downlink) setCatching(on bool) {
-	if d.catching.Swap(on) != on {
-		d.opts.OnCatchingUp(on)
-	}
-}
-
 // tick does what time alone brings about.
 func (d *Downlink) tick(now time.Time) {
-	if d.catching.Load() && now.After(d.until) {
-		d.opts.Logger.Warn("Catching up took too long")
-		d.setCatching(false)
-	}
+	d.giveUp(now)
 	if !d.behind.IsZero() && now.Sub(d.behind) >= d.opts.BehindAfter {
 		d.behind = now
 		d.wantMore = true

@@ -141,6 +141,11 @@ func (f *fakeAccounts) Head(h wire.Head) error { f.heads = append(f.heads, h); r
 
 func (f *fakeAccounts) Committed(id string) (wire.Status, bool) { s, ok := f.status[id]; return s, ok }
 
+func (f *fakeAccounts) CommittedOrganisation(id string) (wire.Status, bool) {
+	s, ok := f.status["organisation "+id]
+	return s, ok
+}
+
 func (f *fakeAccounts) Apply(epoch, first uint64, prev, hash wire.Hash, changes []wire.Change) error {
 	switch {
 	case f.fail != nil:
@@ -154,6 +159,10 @@ func (f *fakeAccounts) Apply(epoch, first uint64, prev, hash wire.Hash, changes 
 			continue
 		}
 		f.log = append(f.log, "commit "+c.Account)
+		if c.OfOrganisation() {
+			f.status["organisation "+c.Organisation] = c.Status
+			continue
+		}
 		f.status[c.Account] = c.Status
 	}
 	f.epoch, f.seq, f.hash = epoch, f.seq+uint64(len(changes)), hash

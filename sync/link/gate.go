@@ -46,7 +46,7 @@ type GateOptions struct {
 	// OnCommand is given each command of HQ; Answer says what came of it.
 	OnCommand func(Order)
 
-	CatchUp    time.Duration // longest time of catching up, 10 s
+	CatchUp    time.Duration // catching up ends when nothing has come for so long, 10 s
 	Report     time.Duration // between two state messages, 10 s
 	Stall      time.Duration // 30 s
 	Backoff    time.Duration // 1 s

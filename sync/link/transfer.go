@@ -103,6 +103,7 @@ func (d *Downlink) onPiece(m Message) {
 		return
 	}
 	d.snap.next, d.snap.last, d.snap.tries = next, time.Now(), 0
+	d.moved(d.snap.last)
 	d.fetch()
 }
 

@@ -255,3 +255,16 @@ func TestEntriesThatCannotBeWatched(t *testing.T) {
 		}
 	}
 }
+
+func TestWrongClockOfAGateMovesNoDeadline(t *testing.T) {
+	for _, c := range []struct{ told, made, heard, want int64 }{
+		{150, 100, 200, 150},
+		{50, 100, 200, 100},
+		{900, 100, 200, 200},
+		{900, 100, 90, 100}, // headquarters' own clock was set back
+	} {
+		if got := effective(c.told, c.made, c.heard); got != c.want {
+			t.Errorf("told %d, made %d, heard %d: %d, want %d", c.told, c.made, c.heard, got, c.want)
+		}
+	}
+}

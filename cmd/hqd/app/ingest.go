@@ -187,10 +187,12 @@ func (a *App) onApplied(ctx context.Context, g GateEntry, ap wire.Applied) error
 		return nil
 	}
 	for _, d := range ap.Decisions {
-		if _, err := a.ledger.Decision(d.ID); err != nil {
+		made, err := a.ledger.Decision(d.ID)
+		if err != nil {
 			return err
 		}
-		if err := a.events.Applied(ctx, g.Gate, d.ID, event{At: d.At, Mono: d.Mono}); err != nil {
+		at := effective(d.At, made.At, a.opts.Now().UnixNano())
+		if err := a.events.Applied(ctx, g.Gate, d.ID, event{At: at, Mono: d.Mono}); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,11 @@ import (
 // must be notified (domain rule 2).
 const noticeWithin = 2 * time.Hour
 
+// effective is when a decision took effect by a gate's word, Unix ns, within
+// what headquarters knows itself: not before the decision was made, nor after
+// the word came. A gate's wrong clock moves no deadline.
+func effective(told, made, heard int64) int64 { return min(max(told, made), max(heard, made)) }
+
 // Notice is a legal notice that was sent.
 type Notice struct {
 	To string    `json:"to"`
