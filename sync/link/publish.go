@@ -10,11 +10,11 @@ import (
 // Send hands a message to the connection and returns when it was written. It
 // promises nothing about delivery.
 func (s *Session) Send(topic string, payload []byte, retained bool) error {
-	_, err := s.send(topic, payload, retained)
+	_, err := s.send(topic, payload, retained, qos)
 	return err
 }
 
-func (s *Session) send(topic string, payload []byte, retained bool) (mqtt.Token, error) {
+func (s *Session) send(topic string, payload []byte, retained bool, qos byte) (mqtt.Token, error) {
 	c := s.current()
 	if c == nil {
 		return nil, fmt.Errorf("publish: %w", ErrOffline)
@@ -33,7 +33,17 @@ func (s *Session) send(topic string, payload []byte, retained bool) (mqtt.Token,
 // Publish sends a message and waits for the broker's acknowledgement, the
 // connection's loss or ctx. Nil means that the broker took it, no more.
 func (s *Session) Publish(ctx context.Context, topic string, payload []byte, retained bool) error {
-	tok, err := s.send(topic, payload, retained)
+	return s.await(ctx, topic, payload, retained, qos)
+}
+
+// Offer sends a message at QoS 0 and waits until it was written: a broker need
+// not store what its reader asks for again. Nil promises nothing.
+func (s *Session) Offer(ctx context.Context, topic string, payload []byte) error {
+	return s.await(ctx, topic, payload, false, 0)
+}
+
+func (s *Session) await(ctx context.Context, topic string, payload []byte, retained bool, qos byte) error {
+	tok, err := s.send(topic, payload, retained, qos)
 	if err != nil {
 		return err
 	}

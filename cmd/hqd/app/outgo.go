@@ -222,10 +222,11 @@ func newReplays() *replays {
 	}
 }
 
-// ask notes a gate's wish; the newest one counts.
+// ask notes a gate's wish. The newest one counts, but a fetch that goes on where
+// the one before it ends is added to it.
 func (r *replays) ask(gate string, w wish) {
 	r.mu.Lock()
-	r.pending[gate] = w
+	r.pending[gate] = w.after(r.pending[gate])
 	r.mu.Unlock()
 	r.nudge()
 }

@@ -15,6 +15,19 @@ type wish struct {
 	Fetch *wire.Fetch
 }
 
+// maxPending bounds the pieces that wait to be sent to one gate.
+const maxPending = 4 * wire.MaxFetch
+
+// after is the wish together with the one that was not begun yet.
+func (w wish) after(old wish) wish {
+	if w.Fetch == nil || old.Fetch == nil || old.Fetch.ID != w.Fetch.ID || old.Fetch.From+old.Fetch.N != w.Fetch.From {
+		return w
+	}
+	f := *old.Fetch
+	f.N = min(f.N+w.Fetch.N, maxPending) // what is beyond is asked for again
+	return wish{Fetch: &f}
+}
+
 // serveWish gives a gate what it asked for. A gate that is at another epoch, or
 // too far behind, gets a snapshot in place of the log.
 func (a *App) serveWish(ctx context.Context, gate string, w wish) error {
@@ -108,11 +121,19 @@ func (a *App) sendPieces(ctx context.Context, gate string, f wire.Fetch) error {
 		if err != nil {
 			return err
 		}
-		if err := a.publish(ctx, topic, msg); err != nil {
+		if err := a.offer(ctx, topic, msg); err != nil {
 			return fmt.Errorf("send snapshot: %w", err)
 		}
 	}
 	return nil
+}
+
+// offer hands a piece to our own broker, which does not store it: the gate has
+// asked for a few only and asks again for what does not come.
+func (a *App) offer(ctx context.Context, topic string, b []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return a.session.Offer(ctx, topic, b)
 }
 
 // publish waits until our own broker has taken the message.

@@ -76,6 +76,34 @@ func (r hooked) InstallSnapshot(ctx context.Context) error {
 	return r.Replica.InstallSnapshot(ctx)
 }
 
+// TestFetchesThatFollowAreAllSent: a gate asks for more before it has all, and
+// whatever it asked for comes, in order, or it waits for ten seconds.
+func TestFetchesThatFollowAreAllSent(t *testing.T) {
+	r := newReplays()
+	fetch := func(id string, from, n int) wish { return wish{Fetch: &wire.Fetch{ID: id, From: from, N: n}} }
+	for _, c := range []struct {
+		asked []wish
+		want  wish
+	}{
+		{[]wish{fetch("a", 0, 32), fetch("a", 32, 16), fetch("a", 48, 16)}, fetch("a", 0, 64)},
+		{[]wish{fetch("a", 0, 32), fetch("b", 32, 16)}, fetch("b", 32, 16)},
+		{[]wish{fetch("a", 0, 32), fetch("a", 0, 32)}, fetch("a", 0, 32)},
+		{[]wish{fetch("a", 64, 32), fetch("a", 32, 32)}, fetch("a", 32, 32)},
+		{[]wish{{Hello: wire.Hello{Cursor: 1}}, fetch("a", 0, 32)}, fetch("a", 0, 32)},
+		{[]wish{fetch("a", 0, 32), {Hello: wire.Hello{Cursor: 1}}}, wish{Hello: wire.Hello{Cursor: 1}}},
+		{[]wish{fetch("a", 0, maxPending), fetch("a", maxPending, 32)}, fetch("a", 0, maxPending)},
+	} {
+		for _, w := range c.asked {
+			r.ask("lane-1", w)
+		}
+		_, got, ok := r.next()
+		if !ok || got.Hello != c.want.Hello || (got.Fetch == nil) != (c.want.Fetch == nil) || got.Fetch != nil && *got.Fetch != *c.want.Fetch {
+			t.Errorf("%+v: %+v", c.asked, got)
+		}
+		r.done("lane-1")
+	}
+}
+
 // TestMissedSuspensionBitesBeforeTheSnapshot: a gate that comes back far behind
 // serves from its old file while the new one is on its way, but nobody who was
 // suspended meanwhile.
