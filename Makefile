@@ -83,11 +83,11 @@ clean-tree: ## nothing changed and nothing new that git does not ignore
 	@changed=$$(git status --porcelain); \
 	if [ -n "$$changed" ]; then printf 'check: the tree is not clean:\n%s\n' "$$changed" >&2; exit 1; fi
 
-parts := barcode biometrics
-bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics
+parts := barcode biometrics accounts
+bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics|sync|accounts
 	@failed=; for part in $(or $(PART),$(parts)); do $(MAKE) bench-$$part || failed=yes; done; [ -z "$$failed" ]
 
-bench-lane bench-accounts:
+bench-lane:
 	@echo "make bench PART=$(@:bench-%=%): not there yet. That part comes with the work on it; there are: $(parts)." >&2
 	@exit 2
 
@@ -100,6 +100,10 @@ bench-biometrics: models build bin/.bench/gatebench bin/.bench/opencv bin/.bench
 
 bench-sync: build bin/.bench/gatebench
 	@bin/.bench/gatebench sync
+
+ACCOUNTS ?= 1000000
+bench-accounts: build bin/.bench/gatebench bin/.bench/sqlite
+	@bin/.bench/gatebench accounts --accounts $(ACCOUNTS)
 
 .PHONY: bin/.bench/gatebench bin/.bench/gatevision bench-peers
 bin/.bench/gatebench:
@@ -120,6 +124,11 @@ bin/.bench/zxing: .bench/barcode/zxing.cpp .bench/barcode/pipe.h | bench-peers
 
 bin/.bench/zbar bin/.bench/dmtx: bin/.bench/%: .bench/barcode/%.c .bench/barcode/pipe.h | bench-peers
 	@gcc -O2 -o $@ $< -l$*
+
+bin/.bench/sqlite: .bench/accounts/sqlite.c
+	@.setup/debian libsqlite3-dev
+	@mkdir -p bin/.bench
+	@gcc -O2 -o $@ $< -lsqlite3
 
 bin/.bench/opencv: .bench/biometrics/opencv.cpp .bench/biometrics/pipe.h
 	@mkdir -p bin/.bench

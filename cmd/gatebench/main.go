@@ -13,6 +13,8 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"bordergate/cmd/gatebench/replica"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -28,11 +30,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = biometrics(ctx, args[1:], stdout, stderr)
 	case len(args) > 0 && args[0] == "sync":
 		err = syncPart(ctx, args[1:], stdout, stderr)
+	case len(args) > 0 && args[0] == "accounts":
+		err = accounts(ctx, args[1:], stdout, stderr)
+	case len(args) == 1 && args[0] == "accounts-gate":
+		err = replica.ServeGate(ctx, stdin, stdout)
 	case len(args) == 1 && args[0] == "barcode-reader":
 		runtime.GOMAXPROCS(1) // one thread, as the peers
 		err = serveReader(stdin, stdout)
 	default:
-		err = errors.New("usage: gatebench barcode|biometrics|sync [flags]")
+		err = errors.New("usage: gatebench barcode|biometrics|sync|accounts [flags]")
 	}
 	switch {
 	case err == nil:
