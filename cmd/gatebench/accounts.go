@@ -60,19 +60,17 @@ func accounts(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 
 // transfers is what one snapshot's way came to.
 type transfers struct {
-	accounts         int
-	made             replica.Made
-	making           time.Duration
-	at               map[string]time.Time
-	suspended        map[string]time.Time // when the command began
-	during           replica.Measures
-	paced, row       replica.Measures
-	memory           replica.Memory
-	bytes            int64
-	stored           float64 // by the peer, s
-	peer50, peer99   float64
-	peerBytes        int64
-	enrolled, filled time.Duration
+	accounts           int
+	enrolled, making   time.Duration
+	made               replica.Made
+	at                 map[string]time.Time
+	suspended          map[string]time.Time // when the command began
+	during, paced, row replica.Measures
+	memory             replica.Memory
+	bytes              int64
+	stored             float64 // by the peer, s
+	peer50, peer99     float64
+	peerBytes          int64
 }
 
 // transfer has a gate follow from a tenth of the accounts to all.

@@ -206,33 +206,48 @@ func (s *snapshots) write(ctx context.Context) (*snapshot, error) {
 	return out, out.place()
 }
 
-// kept marks the changes that no later one has made worthless: bit seq-1. What
-// it remembers of each is a hash and a number, for there are many.
-func (l *ledger) kept(ctx context.Context, segments []segment) ([]uint64, error) {
+// selection is which changes of the log a snapshot has: bit seq-1. What it
+// remembers of each is little, for there are many.
+type selection struct {
+	bits  []uint64
+	sizes []uint32 // of each change as an item
+}
+
+func (s selection) set(seq uint64)      { s.bits[(seq-1)/64] |= 1 << ((seq - 1) % 64) }
+func (s selection) clear(seq uint64)    { s.bits[(seq-1)/64] &^= 1 << ((seq - 1) % 64) }
+func (s selection) has(seq uint64) bool { return s.bits[(seq-1)/64]&(1<<((seq-1)%64)) != 0 }
+
+// kept selects the changes that no later one has made worthless.
+func (l *ledger) kept(ctx context.Context, segments []segment) (s selection, err error) {
 	if len(segments) == 0 {
-		return nil, nil
+		return s, nil
 	}
 	type slot [16]byte
-	bits := make([]uint64, segments[len(segments)-1].last/64+1)
+	last := segments[len(segments)-1].last
+	s = selection{make([]uint64, last/64+1), make([]uint32, last)}
 	newest := make(map[slot]uint64)
 	parts := make(map[uint64]wire.Hash) // of the trust store
 	var store wire.Trust
 	var storeAt uint64
-	err := l.walk(ctx, segments, func(seq uint64, _ []byte, c *wire.Change) error {
-		bits[(seq-1)/64] |= 1 << ((seq - 1) % 64)
-		clear := func(old uint64) { bits[(old-1)/64] &^= 1 << ((old - 1) % 64) }
+	err = l.walk(ctx, segments, func(seq uint64, raw []byte) error {
+		var c wire.Change
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return wire.ErrPayload
+		}
+		s.set(seq)
+		s.sizes[seq-1] = uint32(len(wire.AppendItem(nil, raw)))
 		switch c.Op {
 		case wire.OpTrustPart:
 			parts[seq] = wire.PartHash(c.Part)
 		case wire.OpTrust:
 			if storeAt != 0 {
-				clear(storeAt)
+				s.clear(storeAt)
 			}
 			storeAt, store = seq, *c.Trust
 			named := store.Parts()
 			for at, h := range parts {
 				if !slices.Contains(named, h) {
-					clear(at)
+					s.clear(at)
 					delete(parts, at)
 				}
 			}
@@ -240,28 +255,24 @@ func (l *ledger) kept(ctx context.Context, segments []segment) ([]uint64, error)
 		if c.Slot() != "" {
 			sum := sha256.Sum256([]byte(c.Slot()))
 			if old := newest[slot(sum[:16])]; old != 0 {
-				clear(old)
+				s.clear(old)
 			}
 			newest[slot(sum[:16])] = seq
 		}
 		return nil
 	})
-	return bits, err
+	return s, err
 }
 
 // walk gives every change of the segments in order.
-func (l *ledger) walk(ctx context.Context, segments []segment, each func(seq uint64, raw []byte, c *wire.Change) error) error {
+func (l *ledger) walk(ctx context.Context, segments []segment, each func(seq uint64, raw []byte) error) error {
 	for _, seg := range segments {
 		entries, err := l.read(ctx, seg.at)
 		if err != nil {
 			return err
 		}
 		for i, e := range entries {
-			var c wire.Change
-			if err := json.Unmarshal(e.Raw, &c); err != nil {
-				return wire.ErrPayload
-			}
-			if err := each(seg.first+uint64(i), e.Raw, &c); err != nil {
+			if err := each(seg.first+uint64(i), e.Raw); err != nil {
 				return err
 			}
 		}
@@ -281,34 +292,30 @@ type pieceWriter struct {
 	sizes  []int
 }
 
-func (w *pieceWriter) all(ctx context.Context, l *ledger, segments []segment, kept []uint64) error {
+func (w *pieceWriter) all(ctx context.Context, l *ledger, segments []segment, kept selection) error {
 	// A piece is sealed under its number, which counts the pages before it. So
 	// they are counted first, from how the items will be cut.
 	size, chunks := 0, 0
-	each := func(do func(raw []byte) error) func(uint64, []byte, *wire.Change) error {
-		return func(seq uint64, raw []byte, _ *wire.Change) error {
-			if kept[(seq-1)/64]&(1<<((seq-1)%64)) == 0 {
-				return nil
-			}
-			return do(raw)
+	for i, n := range kept.sizes {
+		if !kept.has(uint64(i) + 1) {
+			continue
 		}
-	}
-	err := l.walk(ctx, segments, each(func(raw []byte) error {
-		n := len(wire.AppendItem(nil, raw))
-		if size+n > wire.MaxPieceItems {
+		if size+int(n) > wire.MaxPieceItems {
 			size, chunks = 0, chunks+1
 		}
-		size += n
+		size += int(n)
 		w.m.Items++
-		return nil
-	}))
+	}
 	if size > 0 {
 		chunks++
 	}
 	w.pages = (chunks + wire.PieceHashes - 1) / wire.PieceHashes
-	if err == nil {
-		err = l.walk(ctx, segments, each(w.add))
-	}
+	err := l.walk(ctx, segments, func(seq uint64, raw []byte) error {
+		if !kept.has(seq) {
+			return nil
+		}
+		return w.add(raw)
+	})
 	if err == nil && len(w.items) > 0 {
 		err = w.flush()
 	}
