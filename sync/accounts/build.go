@@ -42,6 +42,7 @@ func (r *Replica) build(ctx context.Context, in *incoming) (b *builder, err erro
 	}
 	b.db.NoSync = true // a crash leaves a file that nobody opens
 	err = b.sort(ctx)
+	b.db.NoSync = false // each part is synced: all at once would hold up the journal's own
 	r.opts.step("sorted")
 	if err == nil {
 		err = errors.Join(
@@ -50,7 +51,6 @@ func (r *Replica) build(ctx context.Context, in *incoming) (b *builder, err erro
 	if err == nil {
 		err = b.db.Sync()
 	}
-	b.db.NoSync = false
 	if err != nil {
 		return nil, errors.Join(err, discard(b.db))
 	}

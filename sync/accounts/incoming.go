@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"bordergate/sync/wire"
 )
 
@@ -22,6 +24,7 @@ var ErrSnapshot = errors.New("snapshot of the accounts is refused")
 type incoming struct {
 	m      wire.Snapshot
 	key    [32]byte
+	stored []byte // the manifest without its key, which is the gates' and not the snapshot's
 	dir    string
 	f      *os.File
 	size   int64
@@ -37,16 +40,54 @@ func (r *Replica) BeginSnapshot(m wire.Snapshot, key [32]byte) (next int, err er
 	if err := r.ahead(m); err != nil {
 		return 0, fmt.Errorf("begin snapshot: %w", err)
 	}
-	if r.incoming != nil {
-		_ = r.incoming.close()
+	in := &incoming{m: m, key: key, dir: r.opts.Path + snapshotExt}
+	bare := m
+	bare.Key, bare.Sealed = "", nil
+	if in.stored, err = json.Marshal(bare); err != nil {
+		return 0, fmt.Errorf("begin snapshot: %w", err)
+	}
+	if was := r.incoming; was != nil {
+		if bytes.Equal(was.stored, in.stored) { // the connection was lost: nothing has to be read again
+			was.key = key
+			return len(was.at), nil
+		}
+		_ = was.close()
 		r.incoming = nil
 	}
-	in := &incoming{m: m, key: key, dir: r.opts.Path + snapshotExt}
+	if err := r.room(m); err != nil {
+		return 0, fmt.Errorf("begin snapshot: %w", err)
+	}
 	if err := in.open(); err != nil {
 		return 0, fmt.Errorf("begin snapshot: %w", errors.Join(err, in.close()))
 	}
 	r.incoming = in
 	return len(in.at), nil
+}
+
+// perItem is what an item takes on the disk beside its piece: as part of the
+// sorted whole and in the second file, with room to spare.
+const perItem = 800
+
+// room says whether the disk has room for a snapshot and the second file.
+func (r *Replica) room(m wire.Snapshot) error {
+	free, err := r.opts.free(filepath.Dir(r.opts.Path))
+	if err != nil {
+		return fmt.Errorf("look for room: %w", err)
+	}
+	if need := m.Bytes + int64(min(m.Items, 1<<40))*perItem + minMap/16; free < need {
+		return fmt.Errorf("%w: it needs %d MB of disk beside %s and %d MB are free: make room there",
+			ErrSnapshot, need>>20, filepath.Base(r.opts.Path), free>>20)
+	}
+	return nil
+}
+
+// freeSpace is what the disk of a folder has left, bytes.
+func freeSpace(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
 }
 
 // ahead says whether a snapshot would lead the replica on.
@@ -91,24 +132,19 @@ func (r *Replica) AddPiece(n int, b []byte) (next int, err error) {
 
 // open finds what is here of the snapshot, or begins with nothing.
 func (in *incoming) open() error {
-	manifest := in.m
-	manifest.Key, manifest.Sealed = "", nil // another group key makes no other snapshot
-	want, err := json.Marshal(manifest)
-	if err != nil {
-		return err
-	}
 	name := filepath.Join(in.dir, "manifest")
-	if have, err := os.ReadFile(name); err != nil || !bytes.Equal(have, want) {
+	if have, err := os.ReadFile(name); err != nil || !bytes.Equal(have, in.stored) {
 		if err := os.RemoveAll(in.dir); err != nil {
 			return err
 		}
 		if err := os.Mkdir(in.dir, 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, want, 0o600); err != nil {
+		if err := os.WriteFile(name, in.stored, 0o600); err != nil {
 			return err
 		}
 	}
+	var err error
 	if in.f, err = os.OpenFile(filepath.Join(in.dir, "pieces"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}

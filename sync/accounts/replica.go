@@ -56,7 +56,8 @@ type Options struct {
 	MaxOverlay  int
 	LockTimeout time.Duration // for another process to let go; 0: 1 s
 
-	step func(name string) // tests look at the files after each step of a switch
+	step func(name string)               // tests look at the files after each step of a switch
+	free func(dir string) (int64, error) // room on the disk; nil: as it is
 }
 
 // Replica is an open replica.
@@ -111,6 +112,9 @@ func Open(o Options) (*Replica, error) {
 	}
 	if o.step == nil {
 		o.step = func(string) {}
+	}
+	if o.free == nil {
+		o.free = freeSpace
 	}
 	c, err := newCrypt(o.Key)
 	if err != nil {

@@ -273,6 +273,11 @@ func TestTransferGoesOnWhereItStopped(t *testing.T) {
 	if err := r.InstallSnapshot(t.Context()); !errors.Is(err, ErrSnapshot) {
 		t.Errorf("installed with pieces missing: %v", err)
 	}
+	s.key[0]++ // another key of the gates comes to another manifest of the same snapshot
+	if next, err := r.BeginSnapshot(s.m, s.key); next != 4 || err != nil {
+		t.Fatalf("after a lost connection: %d, %v", next, err)
+	}
+	s.key[0]--
 	r = reopen(t, r, o)
 	name := filepath.Join(o.Path+snapshotExt, "pieces")
 	b, err := os.ReadFile(name)
@@ -331,6 +336,23 @@ func TestUnfitSnapshotChangesNothing(t *testing.T) {
 	if list, err := filepath.Glob(o.Path + "*"); err != nil || len(list) > 2 {
 		t.Errorf("left behind: %v", list)
 	}
+}
+
+// TestNoRoomIsSaidBeforeTheTransfer names what is needed; nothing is begun.
+func TestNoRoomIsSaidBeforeTheTransfer(t *testing.T) {
+	o, free := testOptions(t), int64(0)
+	o.free = func(string) (int64, error) { return free, nil }
+	r, l := synced(t, o)
+	ahead := &log{t: t, seq: l.seq + 9, hash: wire.Hash{1}}
+	s := ahead.snapshotOf([]wire.Change{put("a", 1)}, 1)
+	if _, err := r.BeginSnapshot(s.m, s.key); !errors.Is(err, ErrSnapshot) || !strings.Contains(err.Error(), "make room") {
+		t.Fatalf("begun on a full disk: %v", err)
+	}
+	if _, err := os.Stat(o.Path + snapshotExt); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("something was begun")
+	}
+	free = 1 << 40
+	s.install(t, r)
 }
 
 // rawSnapshot has one piece with one item, or with whatever its frame is.

@@ -299,6 +299,7 @@ func (d *Downlink) onHead(m Message) {
 		d.startOver()
 		return
 	}
+	_, cursor = d.opts.Accounts.Cursor() // of a file that was damaged and is new now, 0
 	d.compare(cursor)
 }
 

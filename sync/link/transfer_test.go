@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -205,10 +206,19 @@ func TestHostileSnapshotsAreCountedAndHarmless(t *testing.T) {
 	retained := r.manifest()
 	retained.Retained = true
 	byDelta := r.hq.message(wire.RoleDelta, wire.TypeSnapshot, topic, testGate, wire.Snapshot{})
+	truncated := r.manifest()
+	truncated.Payload = truncated.Payload[:len(truncated.Payload)/2]
+	changed := r.manifest()
+	changed.Payload = bytes.Clone(changed.Payload)
+	changed.Payload[len(changed.Payload)-9] ^= 1
+	expired := r.hq.message(wire.RoleSnapshot, wire.TypeSnapshot, topic, testGate, wire.Snapshot{}, func(h *wire.Header) { h.Exp = 1 })
 	for name, c := range map[string]struct {
 		m     Message
 		cause string
 	}{
+		"truncated":      {truncated, "form"},
+		"forged":         {changed, "signature"},
+		"expired":        {expired, "expired"},
 		"retained":       {retained, causeRetained},
 		"another role":   {byDelta, "wrong_role"},
 		"malformed":      {r.manifest(func(s *wire.Snapshot) { s.Pieces = 9999999 }), causePayload},

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -331,6 +332,38 @@ func TestHeadquartersOfALaterEpochFillsItsGatesAnew(t *testing.T) {
 	g.waitStatus("a1", wire.StatusSuspended)
 	if _, known, err := g.accounts.Lookup("a2"); known || err != nil {
 		t.Errorf("an account of the lost store is known: %v", err)
+	}
+}
+
+// TestDamagedFileIsFilledAnew overwrites the file of a gate that runs.
+func TestDamagedFileIsFilledAnew(t *testing.T) {
+	h := newHQ(t)
+	h.start()
+	enrol(t, h, "a1", "a2")
+	g := newGate(t, h, "lane-1")
+	g.start(h)
+	g.waitStatus("a1", wire.StatusActive)
+	f, err := os.OpenFile(filepath.Join(g.dir, "accounts.db"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := int64(os.Getpagesize())
+	if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, int(30*page)), 2*page); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.accounts.Lookup("a1"); !errors.Is(err, accounts.ErrDamaged) {
+		t.Fatalf("admitted on a damaged file: %v", err)
+	}
+	if _, fresh := g.accounts.Fresh(); fresh {
+		t.Error("a damaged file is fresh")
+	}
+	// Headquarters' next head, a second away, is enough: nobody has to do anything.
+	g.waitStatus("a2", wire.StatusActive)
+	if g.accounts.Quarantined() == "" {
+		t.Error("the damaged file is not kept")
 	}
 }
 
