@@ -70,6 +70,7 @@ func commands() []command {
 		{"command", "mode|restart|resync|clock|diagnostics --gate ID --by NAME [--mode closed|normal --wait D]", cmdCommand},
 		{"records", "list records: --gate G --stream S [--open]", cmdRecords},
 		{"snapshot", "make a snapshot of the accounts now, for gates that are far behind", cmdSnapshot},
+		{"crossings", "a person's crossings, the newest first: --account ID|--pass N [--limit N] [--open]", cmdCrossings},
 		{"status", "headquarters and its gates", cmdStatus},
 	}
 }

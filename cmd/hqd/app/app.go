@@ -46,6 +46,7 @@ type App struct {
 	engine    *engine
 	store     *store
 	records   *recordStore
+	lookup    *lookup
 	ledger    *ledger
 	events    *eventStore
 	fleet     *fleet
@@ -147,6 +148,10 @@ func (a *App) openStores(ctx context.Context) error {
 	if a.records, err = openRecords(ctx, a.store); err != nil {
 		return err
 	}
+	if a.lookup, err = openLookup(ctx, a.opts.Store, a.records, a.id, a.opts.Logger); err != nil {
+		return err
+	}
+	a.defers(a.lookup.close)
 	if a.ledger, err = openLedger(ctx, a.store, a.id); err != nil {
 		return err
 	}
@@ -178,6 +183,7 @@ func (a *App) Serve(ctx context.Context) error {
 	wg.Go(func() { a.heads(ctx) })
 	wg.Go(func() { a.replays.serve(ctx, a.serveWish) })
 	wg.Go(func() { a.control.serve(ctx) })
+	wg.Go(func() { a.lookup.serve(ctx, a.opts.Logger) })
 	if a.store.shared {
 		wg.Go(func() { a.store.follow(ctx, a.ledger.stream, a.ledger.follow) })
 		wg.Go(func() { a.store.follow(ctx, a.events.stream, a.events.follow) })
