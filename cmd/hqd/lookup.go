@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"bordergate/cmd/hqd/app"
 )
 
 // cmdCrossings prints what the look-up of a person gives.
@@ -26,4 +30,26 @@ func cmdCrossings(ctx context.Context, e env, args []string) error {
 		q.Set("open", "1")
 	}
 	return ask(ctx, e, s, http.MethodGet, "/crossings?"+q.Encode(), nil)
+}
+
+func cmdFleet(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "fleet")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := s.client().Do(ctx, http.MethodGet, "/fleet", nil, &out); err != nil {
+		return err
+	}
+	var o app.Overview
+	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
+		return err
+	}
+	if _, err := out.WriteTo(e.Out); err != nil {
+		return err
+	}
+	if o.Well < o.Gates {
+		return errNegative
+	}
+	return nil
 }

@@ -71,6 +71,7 @@ func commands() []command {
 		{"records", "list records: --gate G --stream S [--open]", cmdRecords},
 		{"snapshot", "make a snapshot of the accounts now, for gates that are far behind", cmdSnapshot},
 		{"crossings", "a person's crossings, the newest first: --account ID|--pass N [--limit N] [--open]", cmdCrossings},
+		{"fleet", "every gate's state, cache age, clock, queue and drift; ends with 1 unless all are well", cmdFleet},
 		{"status", "headquarters and its gates", cmdStatus},
 	}
 }

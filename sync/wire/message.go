@@ -104,6 +104,10 @@ type State struct {
 	Queue      map[string]uint64 `json:"queue,omitempty"`
 	Faults     []string          `json:"faults,omitempty"`
 	Counters   map[string]uint64 `json:"counters,omitempty"`
+	Clock      string            `json:"clock,omitempty"`  // synchronised, held_over, plausible or bad
+	Wall       int64             `json:"wall,omitempty"`   // Unix ns by the gate's clock
+	Config     string            `json:"config,omitempty"` // hash of the settings that decide who is admitted
+	Models     string            `json:"models,omitempty"` // hash of the model manifest
 	Simulated  bool              `json:"simulated"`
 }
 

@@ -33,6 +33,7 @@ type App struct {
 	control *control
 
 	boot      [16]byte
+	digest    digest // of the settings, for headquarters
 	identity  *vault.Identity
 	journal   *journal.Journal
 	vault     *vault.Vault
@@ -74,7 +75,7 @@ type closer struct {
 func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a := &App{
 		cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}),
-		started: time.Now(), supervised: supervised(), mono: monoNow,
+		started: time.Now(), supervised: supervised(), mono: monoNow, digest: digestOf(cfg),
 	}
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
 	a.open("status", a.openStatus)

@@ -23,14 +23,16 @@ func newBoot() string {
 
 // gateState is what HQ knows of a gate at this moment.
 type gateState struct {
-	entry GateEntry
-	ring  *wire.Keyring
-	boot  string
-	birth wire.Birth
-	state wire.State
-	seen  time.Time
-	up    bool
-	count map[string]uint64
+	entry  GateEntry
+	ring   *wire.Keyring
+	boot   string
+	birth  wire.Birth
+	state  wire.State
+	seen   time.Time
+	up     bool
+	count  map[string]uint64
+	twins  twins
+	offset time.Duration // of the gate's clock, when it last said
 }
 
 // fleet is every registered gate. What is not registered, or retired, is

@@ -82,7 +82,7 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 		if err != nil {
 			return err
 		}
-		a.fleet.with(g.Gate, func(s *gateState) { s.state = st })
+		a.fleet.with(g.Gate, func(s *gateState) { s.say(st) })
 	case wire.TypeHello:
 		h, err := wire.Decode[wire.Hello](payload)
 		if err != nil {
@@ -118,7 +118,14 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 
 // onBirth answers with where HQ stands, for every stream, and the group key.
 func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
-	a.fleet.with(g.Gate, func(s *gateState) { s.boot, s.birth, s.up = b.Boot, b, true })
+	a.fleet.with(g.Gate, func(s *gateState) {
+		s.boot, s.birth, s.up = b.Boot, b, true
+		if s.twins.born(b.Boot, s.seen) {
+			s.count["two_gates"]++
+			a.opts.Logger.Error("Two machines work as one gate", "gate", g.Gate,
+				"hint", "find the one that should not be there; give it an identity of its own with gatectl identity init")
+		}
+	})
 	if err := a.sendKey(g); err != nil {
 		return err
 	}

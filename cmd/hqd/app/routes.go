@@ -28,6 +28,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("POST /watch", a.watchList)
 	mux.HandleFunc("GET /records", a.listRecords)
 	mux.HandleFunc("GET /crossings", a.crossings)
+	mux.HandleFunc("GET /fleet", a.showFleet)
 	mux.HandleFunc("POST /snapshot", a.makeSnapshot)
 	mux.HandleFunc("POST /command", a.command)
 	mux.HandleFunc("GET /status", a.status)
