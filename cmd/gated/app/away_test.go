@@ -17,7 +17,9 @@ import (
 // twenty minutes: admitted on the cache for 72 hours and not a moment longer,
 // with a restart of the daemon in the middle and a clock that nobody sets any
 // more; then headquarters is back, the gate first takes what it missed, serves
-// again, and every record is at headquarters once.
+// again, and every record is at headquarters once. A short outage at the end
+// has no old cache to help: somebody suspended meanwhile is at the gate in the
+// moment of its return.
 //
 // Real are the daemon's own parts as it wires and runs them (journal, vault,
 // accounts, register, seals, comparison, lane, link, retention), the files they
@@ -96,6 +98,16 @@ func TestDaysWithoutHeadquarters(t *testing.T) {
 	for _, stream := range []wire.Stream{wire.StreamCrossing, wire.StreamAlarm} {
 		o.wantOnce(s, stream, seen)
 	}
+	s.end()
+
+	// An outage too short for the cache to grow old: all that keeps him out is
+	// that the gate catches up first.
+	o.suspend(o.holders[3])
+	s = o.run(still, frozen, always)
+	for !next(t, "the connection to come back", s.caught) {
+	}
+	seen.add(t, "as the connection comes back", s.cross(o.holders[3]), reason.Refused, reason.AccountSuspended)
+	o.wantOnce(s, wire.StreamCrossing, seen)
 	s.end()
 }
 
