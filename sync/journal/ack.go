@@ -132,11 +132,12 @@ func (j *Journal) prune(s wire.Stream, to uint64) error {
 	if err != nil {
 		return err
 	}
-	first := h.first
+	first, freed := h.first, int64(0)
 	h.first, h.anchor = to+1, hash
 	err = j.save(heads, false, func(tx *bbolt.Tx) error {
 		b := tx.Bucket(recordsOf(s))
 		for seq := first; seq <= to; seq++ {
+			freed += cost(len(b.Get(u64(seq))))
 			if err := b.Delete(u64(seq)); err != nil {
 				return err
 			}
@@ -146,6 +147,7 @@ func (j *Journal) prune(s wire.Stream, to uint64) error {
 	if err != nil {
 		return err
 	}
+	h.bytes -= freed
 	j.setHeads(heads)
 	return nil
 }

@@ -130,7 +130,7 @@ func (j *Journal) checkDraft(r *request) error {
 	switch {
 	case r.rec.Stream.String() == "invalid":
 		return fmt.Errorf("%w: stream %d", ErrDraft, r.rec.Stream)
-	case !validKind(r.rec.Kind), r.rec.Kind == KindCheckpoint:
+	case !validKind(r.rec.Kind), r.rec.Kind == KindCheckpoint, r.rec.Kind == KindGap:
 		return fmt.Errorf("%w: kind %.40q", ErrDraft, r.rec.Kind)
 	case len(r.rec.Public) > wire.MaxPublic:
 		return fmt.Errorf("%w: public part of %d bytes, at most %d", ErrDraft, len(r.rec.Public), wire.MaxPublic)

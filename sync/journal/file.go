@@ -138,18 +138,20 @@ func openFile(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// noHole walks a stream's keys, which scan left in order.
-func noHole(b *bbolt.Bucket) error {
+// noHole walks a stream's keys, which scan left in order, and adds up what the
+// records take.
+func noHole(b *bbolt.Bucket) (bytes int64, err error) {
 	var last uint64
 	c := b.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		seq, err := readU64(k)
 		if err != nil || last != 0 && seq != last+1 || len(v) == 0 {
-			return fmt.Errorf("%w: a hole after record %d", ErrDamaged, last)
+			return 0, fmt.Errorf("%w: a hole after record %d", ErrDamaged, last)
 		}
 		last = seq
+		bytes += cost(len(v))
 	}
-	return nil
+	return bytes, nil
 }
 
 // newReader reads what the file says about itself.
@@ -184,7 +186,7 @@ func newReader(db *bbolt.DB, keys []wire.PublicKey) (*Reader, error) {
 		r.made = time.Unix(int64(made), 0)
 		for _, s := range wire.Streams() {
 			if r.heads[s], err = loadHead(tx, s); err == nil {
-				err = noHole(tx.Bucket(recordsOf(s)))
+				r.heads[s].bytes, err = noHole(tx.Bucket(recordsOf(s)))
 			}
 			if err != nil {
 				return fmt.Errorf("stream %s: %w", s, err)

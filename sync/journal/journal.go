@@ -64,7 +64,9 @@ type Options struct {
 
 	// MaxBytes is the budget of the data; 0: 4 GiB less 32 MiB. The file is up
 	// to 16 MiB longer, without occupying that.
-	MaxBytes    int64
+	MaxBytes int64
+	// Budgets are the streams' own, bytes; 0: a share of MaxBytes.
+	Budgets     map[wire.Stream]int64
 	Queue       int           // appends that may wait; 0: 1024
 	LockTimeout time.Duration // for another process to let go; 0: 1 s
 }
@@ -103,6 +105,9 @@ type Journal struct {
 	fault   error                             // of the writing goroutine alone
 	lastDay uint32                            // of the writing goroutine: newest day sealed under
 	sum     wire.Hash                         // of the writing goroutine: digest of what is no record
+	disk    func() (int64, error)             // left on the disk; a test's fault point
+
+	thinning thinning // of the writing goroutine
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -161,6 +166,7 @@ func start(db *bbolt.DB, o Options) (*Journal, error) {
 	j := &Journal{
 		Reader: r, opts: o, queue: make(chan *request, o.Queue), done: make(chan struct{}),
 		update: db.Update, changed: make(chan struct{}),
+		disk: func() (int64, error) { return diskLeft(o.Path) },
 	}
 	if j.lastDay, err = r.checkTail(tailCheck); err != nil {
 		return nil, err
@@ -168,7 +174,7 @@ func start(db *bbolt.DB, o Options) (*Journal, error) {
 	if j.facts, err = r.loadFacts(); err != nil {
 		return nil, err
 	}
-	if err := j.trustMark(); err != nil {
+	if err := errors.Join(j.trustMark(), j.loadGap()); err != nil {
 		return nil, err
 	}
 	go j.write()

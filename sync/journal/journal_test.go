@@ -367,7 +367,7 @@ func TestPanicWhileWritingIsAFault(t *testing.T) {
 
 func TestFullLosesNothing(t *testing.T) {
 	o := testOptions(t)
-	o.MaxBytes = 33 << 20
+	o.MaxBytes, o.Budgets = 33<<20, map[wire.Stream]int64{wire.StreamImage: 1 << 30}
 	j := openJournal(t, o)
 	d := Draft{Stream: wire.StreamImage, Kind: "image", Personal: make([]byte, 90<<10), Class: vault.ClassImage}
 	n, full := uint64(0), false

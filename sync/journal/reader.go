@@ -28,6 +28,7 @@ type head struct {
 	hash   wire.Hash // of next-1
 	anchor wire.Hash // of first-1
 	acked  uint64    // headquarters holds everything up to here
+	bytes  int64     // of the file, about, that its records take
 }
 
 type headSet [streamCount]head

@@ -81,13 +81,16 @@ type placed struct {
 }
 
 func (j *Journal) commitRecords(batch []*request) {
-	heads := j.headsCopy()
+	heads, before := j.headsCopy(), j.thinning
+	if j.fault != nil {
+		for _, r := range batch {
+			r.reply(Position{}, j.fault)
+		}
+		return
+	}
+	batch, dropped := j.thin(batch)
 	all := make([]placed, 0, len(batch))
 	for _, r := range batch {
-		if j.fault != nil {
-			r.reply(Position{}, j.fault)
-			continue
-		}
 		p, err := j.place(r, &heads)
 		if err != nil {
 			r.reply(Position{}, fmt.Errorf("append to journal: %w", err))
@@ -95,14 +98,27 @@ func (j *Journal) commitRecords(batch []*request) {
 		}
 		all = append(all, p)
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && len(dropped) == 0 {
 		return
 	}
+	gapped := j.thinning.gap != before.gap
 	err := j.judge(guard(func() error {
-		return j.save(heads, false, func(tx *bbolt.Tx) error { return putRecords(tx, all) })
+		return j.save(heads, gapped, func(tx *bbolt.Tx) error {
+			if gapped {
+				if err := putGap(tx, j.thinning.gap); err != nil {
+					return err
+				}
+			}
+			return putRecords(tx, all)
+		})
 	}))
 	if err == nil {
 		j.publish(heads)
+	} else {
+		j.thinning = before
+	}
+	for _, r := range dropped {
+		r.reply(Position{}, errors.Join(ErrThinned, err))
 	}
 	for _, p := range all {
 		if err != nil {
@@ -114,6 +130,9 @@ func (j *Journal) commitRecords(batch []*request) {
 
 // place gives a record its place after the heads and encodes it.
 func (j *Journal) place(r *request, heads *headSet) (placed, error) {
+	if err := j.admits(r, &heads[r.rec.Stream]); err != nil {
+		return placed{}, err
+	}
 	if err := j.seal(r); err != nil {
 		return placed{}, err
 	}
@@ -130,6 +149,7 @@ func (j *Journal) place(r *request, heads *headSet) (placed, error) {
 	}
 	h.next++
 	h.hash = wire.HashOf(text)
+	h.bytes += cost(len(text))
 	return placed{r: r, text: text, pos: Position{
 		Epoch: j.epoch, Stream: r.rec.Stream, Seq: r.rec.Seq, Hash: h.hash,
 	}}, nil
