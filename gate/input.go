@@ -125,3 +125,8 @@ func recorded(at int64, tx TxID, entry string, err error) Input {
 
 // JournalLost tells that what the journal holds can no longer be relied on.
 func JournalLost(at int64) Input { return Input{kind: inRecordFailed, At: at} }
+
+// JournalRoom tells whether the journal can take the records of travellers. A
+// transaction that has begun is brought to its end without it: there is room
+// for that, and its decision sees that there is none for more.
+func JournalRoom(at int64, ok bool) Input { return Input{kind: inJournal, At: at, up: ok} }

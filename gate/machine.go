@@ -138,6 +138,8 @@ func (m *machine) note(in Input) {
 		}
 	case inRecordFailed:
 		m.journal = false
+	case inJournal:
+		m.journal = in.up
 	case inEyes:
 		switch in.camera {
 		case FaceCamera:

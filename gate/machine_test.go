@@ -356,6 +356,44 @@ func TestJournalFaultStopsTheLane(t *testing.T) {
 	}
 }
 
+// TestNoRoomInTheJournalAdmitsNobody: whoever stands there is brought to an end
+// on record, nobody is begun, and the lane comes back with the room.
+func TestNoRoomInTheJournalAdmitsNobody(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(JournalRoom(0, false), Symbol(0, r.documents(), r.now, []byte("good")))
+	r.flush(nil)
+	r.want(t, ReferredAway)
+	r.wantEnd(t, reason.Referred, reason.JournalFault)
+	r.give(Presence(0, Off), Presence(0, On))
+	r.want(t, OutOfService)
+	if r.m.cause != reason.JournalFault.String() || len(r.grants) != 0 {
+		t.Fatalf("cause %q, grants %v", r.m.cause, r.grants)
+	}
+	entries := len(r.entries)
+	r.give(Presence(0, Off), Presence(0, On), Presence(0, Off))
+	if len(r.entries) != entries {
+		t.Error("a full journal gets more records of those who come")
+	}
+	r.give(JournalRoom(0, true))
+	r.want(t, Ready)
+	r.give(JournalRoom(0, false))
+	r.want(t, OutOfService)
+}
+
+func TestRoomThatRunsOutLetsAPassageEnd(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	r.give(GrantAccepted(0, id), JournalRoom(0, false), Presence(0, Off), Obstruction(0, On), PassageStarted(0, id), PassageCompleted(0, id), Obstruction(0, Off))
+	r.wantEnd(t, reason.Admitted)
+	r.want(t, OutOfService)
+	if len(r.revoked) != 0 {
+		t.Errorf("revoked %v", r.revoked)
+	}
+}
+
 func TestEmergencyIsLeftOnlyByResetAndSignOff(t *testing.T) {
 	r := newRig(t)
 	r.granted(t)

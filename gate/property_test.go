@@ -322,6 +322,7 @@ func act(t *rapid.T, r *rig) {
 			r.give(SetMode(0, rapid.SampledFrom([]Mode{ModeNormal, ModeNormal, ModeClosed, ModeMaintenance}).Draw(t, "mode")))
 		},
 		func() { r.give(SignOff(0)) },
+		func() { r.give(JournalRoom(0, rapid.Bool().Draw(t, "room"))) },
 		func() { r.catch = rapid.IntRange(0, 4).Draw(t, "catch") == 0 },
 		func() { r.wall = r.wall.Add(time.Minute) },
 	}

@@ -78,6 +78,7 @@ const (
 	inAccount
 	inMode
 	inSignOff
+	inJournal
 	inTimeout
 	inputCount
 )
@@ -85,7 +86,7 @@ const (
 var inputText = [inputCount]string{
 	"start", "presence", "symbol", "face", "document", "recorded", "record_failed", "grant_accepted", "grant_failed",
 	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
-	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "timeout",
+	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "timeout",
 }
 
 // move is one cell of the table: it acts and names the next state. It never
@@ -131,7 +132,7 @@ func newTable() [stateCount]row {
 		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
 		inSecondPassage: alarmTailgating, inReverse: alarmWrongWay, inForced: alarmForced,
 		inObstruction: stay, inEmergency: toEmergency, inTurnstile: deviceChanged, inEyes: stay,
-		inAccount: stay, inMode: changeMode, inSignOff: stay, inTimeout: stay,
+		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inTimeout: stay,
 	}
 	with := func(cells map[input]move) row {
 		r := base
@@ -148,8 +149,8 @@ func newTable() [stateCount]row {
 	}
 	return [stateCount]row{
 		Closed:       idle(map[input]move{inStart: toSelfTest, inMode: openOrStay}),
-		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inTimeout: testOver, inMode: setMode}),
-		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inMode: changeMode}),
+		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inJournal: testDone, inTimeout: testOver, inMode: setMode}),
+		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inJournal: blockIfOn, inMode: changeMode}),
 		Reading:      with(map[input]move{inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inDocument: documentShown, inEyes: stay, inTimeout: decideNow, inMode: changeMode, inForced: alarmForced}),
 		Matching:     with(map[input]move{inPresence: leftEarly, inSymbol: stay, inFace: matchFace, inAccount: rematch, inEyes: eyesWhileMatching, inTimeout: decideNow}),
 		Deciding:     with(map[input]move{inPresence: stay, inFace: followFace, inRecorded: carryOut, inRecordFailed: recordFailed, inTimeout: recordFailed, inTurnstile: stay}),
@@ -160,6 +161,6 @@ func newTable() [stateCount]row {
 		Blocked:      with(map[input]move{inObstruction: unblockIfOff, inPresence: stay, inTimeout: stay}),
 		Emergency:    idle(map[input]move{inSignOff: signOff, inEmergency: stay, inRecordFailed: stay}),
 		Maintenance:  idle(map[input]move{inRecordFailed: stay, inMode: openOrStay}),
-		OutOfService: idle(map[input]move{inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService, inRecordFailed: stay, inMode: openOrStay}),
+		OutOfService: idle(map[input]move{inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService, inJournal: recoverService, inRecordFailed: stay, inMode: openOrStay}),
 	}
 }
