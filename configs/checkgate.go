@@ -54,6 +54,10 @@ func checkGate(c *Gate, d *document) {
 	d.oneOf("policy.movements", c.Policy.Movements, "unchecked", "complete")
 	d.oneOf("evidence.images", c.Evidence.Images, "off", "exceptions", "all")
 	between(d, "evidence.retention", c.Evidence.Retention, 24*time.Hour, 8760*time.Hour)
+	between(d, "journal.max_mib", c.Journal.MaxMiB, 256, 65536)
+	between(d, "journal.crossings", c.Journal.Crossings, 168*time.Hour, 43800*time.Hour)
+	between(d, "journal.alarms", c.Journal.Alarms, 168*time.Hour, 43800*time.Hour)
+	between(d, "journal.telemetry", c.Journal.Telemetry, 24*time.Hour, 43800*time.Hour)
 }
 
 // checkPlain demands TLS to another machine.

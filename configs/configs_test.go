@@ -97,6 +97,8 @@ func TestGateRules(t *testing.T) {
 		"fmr":                     {"fmr: 1e-4", "fmr: 1e-2", "models.fmr", "not one of"},
 		"movements known":         {"movements: unchecked", "movements: known", "policy.movements", "none of unchecked, complete"},
 		"pictures known":          {"images: exceptions", "images: some", "evidence.images", "none of off, exceptions, all"},
+		"a small journal":         {"max_mib: 4064", "max_mib: 20", "journal.max_mib", "out of range"},
+		"crossings for a day":     {"crossings: 2160h", "crossings: 24h", "journal.crossings", "out of range"},
 		"pictures for ever":       {"retention: 720h", "retention: 9000h", "evidence.retention", "out of range"},
 		"liveness off":            {"liveness: enforce", "liveness: off", "models.liveness", "none of enforce, observe"},
 		"status open":             {"127.0.0.1:7080", "0.0.0.0:7080", "status.listen", "this machine alone"},

@@ -19,6 +19,7 @@ type Gate struct {
 	HQ        Link      `yaml:"hq"`
 	Policy    Policy    `yaml:"policy"`
 	Evidence  Evidence  `yaml:"evidence"`
+	Journal   Journal   `yaml:"journal"`
 }
 
 // Place says which gate this is and where it stands.
@@ -163,6 +164,15 @@ type Evidence struct {
 	Retention time.Duration `yaml:"retention"` // 24 h to 8760 h; then the day's key is destroyed
 }
 
+// Journal says how much room records have and how long they are kept. What
+// headquarters has not acknowledged is kept longer; pictures are under Evidence.
+type Journal struct {
+	MaxMiB    int           `yaml:"max_mib"`   // of the file, 256 to 65536
+	Crossings time.Duration `yaml:"crossings"` // 168 h to 43800 h
+	Alarms    time.Duration `yaml:"alarms"`    // 168 h to 43800 h
+	Telemetry time.Duration `yaml:"telemetry"` // 24 h to 43800 h
+}
+
 // DefaultGate returns what a gate's file need not say. What only the station
 // can know (place, cameras, port, fingerprint) is empty.
 func DefaultGate() Gate {
@@ -195,6 +205,7 @@ func DefaultGate() Gate {
 			Movements: "unchecked",
 		},
 		Evidence: Evidence{Images: "exceptions", Retention: 720 * time.Hour},
+		Journal:  Journal{MaxMiB: 4064, Crossings: 2160 * time.Hour, Alarms: 8760 * time.Hour, Telemetry: 720 * time.Hour},
 	}
 }
 

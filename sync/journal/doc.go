@@ -8,7 +8,8 @@
 // could still take back. When a write fails in a way that leaves the disk's
 // state unknown, the journal refuses everything from then on with ErrFault; it
 // never tries again on the same file handle. A full disk or budget refuses with
-// ErrFull and loses nothing.
+// ErrFull and loses nothing. Each stream has a budget of its own; telemetry
+// thins out as its budget fills, and what was left out is on record as a gap.
 //
 // Personal parts are sealed under day keys of sync/vault and the chain runs
 // over the ciphertext: destroying a key deletes the data and the chain still

@@ -49,6 +49,7 @@ type Range struct {
 	First  uint64      `json:"first"`
 	Next   uint64      `json:"next"`
 	Acked  uint64      `json:"acked"`
+	Before wire.Hash   `json:"-"` // hash of record First-1
 }
 
 // RawRecord is a record as it was written; its hash is wire.HashOf(Bytes).
@@ -107,7 +108,7 @@ func rangesOf(heads headSet) []Range {
 	var out []Range
 	for _, s := range wire.Streams() {
 		h := heads[s]
-		out = append(out, Range{Stream: s, Name: s.String(), First: h.first, Next: h.next, Acked: h.acked})
+		out = append(out, Range{Stream: s, Name: s.String(), First: h.first, Next: h.next, Acked: h.acked, Before: h.anchor})
 	}
 	return out
 }

@@ -43,6 +43,7 @@ const (
 	causeStall     = "stall"
 	causeResend    = "resend"
 	causeStore     = "store"
+	causeGone      = "gone"
 	causeTooLarge  = "too_large"
 	causeSnapshot  = "snapshot"     // one was of no use
 	causePiece     = "piece"        // one was another than its manifest names

@@ -173,7 +173,9 @@ func (f *fakeAccounts) Apply(epoch, first uint64, prev, hash wire.Hash, changes 
 type fakeJournal struct {
 	t     *testing.T
 	raws  [][]byte
+	first uint64 // record kept; 0: 1
 	acked uint64
+	fail  error // of Acknowledge
 }
 
 var errHash = errors.New("hash is another")
@@ -186,6 +188,9 @@ func (j *fakeJournal) Ranges() []Range {
 		out = append(out, Range{Stream: s, First: 1, Next: 1})
 	}
 	out[0].Next, out[0].Acked = uint64(len(j.raws))+1, j.acked
+	if j.first > 1 {
+		out[0].First, out[0].Before = j.first, wire.HashOf(j.raws[j.first-2])
+	}
 	return out
 }
 
@@ -198,6 +203,9 @@ func (j *fakeJournal) Read(s wire.Stream, from uint64, limit int) ([]Raw, error)
 }
 
 func (j *fakeJournal) Acknowledge(a wire.Ack) error {
+	if j.fail != nil {
+		return j.fail
+	}
 	if wire.HashOf(j.raws[a.Cum-1]) != a.Hash {
 		return errHash
 	}

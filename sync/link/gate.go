@@ -253,7 +253,7 @@ func (g *Gate) birth() {
 	}
 	b.Accounts.Epoch, b.Accounts.Cursor = g.opts.Accounts.Cursor()
 	for _, r := range g.opts.Journal.Ranges() {
-		b.Streams = append(b.Streams, wire.Range{Name: r.Stream.String(), First: r.First, Next: r.Next})
+		b.Streams = append(b.Streams, wire.Range{Name: r.Stream.String(), First: r.First, Next: r.Next, Before: r.Before})
 	}
 	g.say(wire.TypeBirth, b)
 }

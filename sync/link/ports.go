@@ -3,10 +3,14 @@ package link
 import (
 	"context"
 	"crypto/hpke"
+	"errors"
 	"time"
 
 	"bordergate/sync/wire"
 )
+
+// ErrNotNow says that the journal could not do something at this moment.
+var ErrNotNow = errors.New("journal cannot do that now")
 
 // Journal is what Uplink needs of the gate's journal. Its methods are called
 // from Uplink's goroutine only, and block it.
@@ -16,8 +20,10 @@ type Journal interface {
 	// Read gives up to limit encoded records of the stream from a sequence
 	// on, in order and without a hole.
 	Read(stream wire.Stream, from uint64, limit int) ([]Raw, error)
-	// Acknowledge moves the stream's cursor. A hash that is not the
-	// journal's own is an error, and a fatal one.
+	// Acknowledge moves the stream's cursor; one that is behind the journal's
+	// own only has its hash compared. A hash that is not the journal's own is
+	// an error, and a fatal one; ErrNotNow says that the cursor cannot be
+	// moved at this moment.
 	Acknowledge(wire.Ack) error
 }
 
@@ -26,6 +32,7 @@ type Journal interface {
 type Range struct {
 	Stream             wire.Stream
 	First, Next, Acked uint64
+	Before             wire.Hash // of record First-1
 }
 
 // Raw is an encoded record.

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/hpke"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,8 +22,8 @@ type UplinkOptions struct {
 	Send func(topic, typ string, seq uint64, v any) error
 	// Birth publishes the gate's birth, which HQ answers with its cursors.
 	Birth func()
-	// OnFatal is called when HQ and the journal contradict each other. The
-	// gate must not go on.
+	// OnFatal is called with a *Contradiction when HQ and the journal
+	// contradict each other. The gate must not go on.
 	OnFatal func(error)
 	// OnHQ is called with whether HQ's ingest can be reached; fresh says that
 	// it has heard nothing of this connection yet. No callback may block.
@@ -215,24 +216,50 @@ func (u *Uplink) onAck(m Message, stream wire.Stream) {
 		u.counters.add(causeReplayed)
 		return
 	case a.Cum >= r.Next:
-		u.fatal(fmt.Errorf("acknowledge %s: HQ has record %d, the journal ends before %d", stream, a.Cum, r.Next))
+		u.fatal(stream, a.Cum, fmt.Errorf("HQ has record %d, the journal ends before %d", a.Cum, r.Next))
 		return
 	case a.Cum+1 < r.First:
-		u.fatal(fmt.Errorf("acknowledge %s: HQ wants record %d, the journal begins at %d", stream, a.Cum+1, r.First))
+		// HQ was put back to before what is kept. The birth says where the
+		// journal begins, and HQ's answer goes on from there.
+		u.counters.add(causeGone)
 		return
 	}
-	if a.Cum > 0 && a.Cum >= r.Acked {
-		if err := u.opts.Journal.Acknowledge(a); err != nil {
-			u.fatal(fmt.Errorf("acknowledge %s: %w", stream, err))
+	if a.Cum > 0 {
+		err := u.opts.Journal.Acknowledge(a)
+		if errors.Is(err, ErrNotNow) {
+			u.counters.add(causeStore)
+			u.opts.Logger.Warn("Acknowledgement not kept", "stream", stream.String(), "error", err)
 			return
 		}
+		if err != nil {
+			u.fatal(stream, a.Cum, err)
+			return
+		}
+	}
+	if m.Retained {
+		// It may be older than HQ's last word, or HQ may have been put back to
+		// before it: only its answer to the birth says from where to send.
+		return
 	}
 	u.advance(l, a)
 }
 
-func (u *Uplink) fatal(err error) {
+// Contradiction says that HQ holds something else than the journal under a
+// record's number.
+type Contradiction struct {
+	Stream wire.Stream
+	Seq    uint64
+	Err    error
+}
+
+func (c *Contradiction) Error() string { return fmt.Sprintf("acknowledge %s: %v", c.Stream, c.Err) }
+
+// Unwrap gives the cause.
+func (c *Contradiction) Unwrap() error { return c.Err }
+
+func (u *Uplink) fatal(s wire.Stream, seq uint64, err error) {
 	u.counters.add("contradiction")
-	u.opts.OnFatal(err)
+	u.opts.OnFatal(&Contradiction{s, seq, err})
 }
 
 // advance moves the lane to what HQ has said.

@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -300,5 +301,69 @@ func TestUplinkTriesAgainWhenSendingFails(t *testing.T) {
 	r.u.pump(t.Context())
 	if got := r.firsts(); len(got) != 1 || got[0] != 1 {
 		t.Fatalf("sent %v", got)
+	}
+}
+
+// TestUplinkGoesBackWithHQ: HQ was restored from a backup and the broker still
+// has what HQ said before.
+func TestUplinkGoesBackWithHQ(t *testing.T) {
+	r := newUp(t)
+	r.j.add(100, 1)
+	r.connect(90)
+	r.firsts()
+	retained := r.hq.ack(r.j.ack(90))
+	retained.Retained = true
+	r.give(Message{Kind: Down}, Message{Kind: Up}, retained, r.hq.state("s2", true), Message{Kind: Ready}, retained)
+	if got := r.firsts(); len(got) != 0 {
+		t.Fatalf("sent %v on the word of the broker", got)
+	}
+	r.give(r.hq.ack(r.j.ack(40)))
+	if got := r.firsts(); len(got) != 2 || got[0] != 41 || r.j.acked != 90 || r.fatal != nil {
+		t.Fatalf("sent %v, acknowledged %d, fatal %v", got, r.j.acked, r.fatal)
+	}
+}
+
+func TestUplinkComparesAnOlderCursorToo(t *testing.T) {
+	r := newUp(t)
+	r.j.add(100, 1)
+	r.j.acked = 90
+	a := r.j.ack(40)
+	a.Hash[3]++
+	r.give(Message{Kind: Up}, r.hq.state("s1", true), Message{Kind: Ready}, r.hq.ack(a))
+	var c *Contradiction
+	if !errors.As(r.fatal, &c) || c.Seq != 40 || c.Stream != wire.StreamCrossing || len(r.sent) != 0 {
+		t.Fatalf("fatal %v, %d batches", r.fatal, len(r.sent))
+	}
+}
+
+// TestUplinkWaitsForHQToGoOnWhereItBegins: HQ lacks what is kept no longer; its
+// answer to the birth, which says so, goes on from there.
+func TestUplinkWaitsForHQToGoOnWhereItBegins(t *testing.T) {
+	r := newUp(t)
+	r.j.add(100, 1)
+	r.j.first, r.j.acked = 51, 90
+	r.give(Message{Kind: Up}, r.hq.state("s1", true), Message{Kind: Ready}, r.hq.ack(r.j.ack(20)))
+	if len(r.sent) != 0 || r.fatal != nil || r.count(causeGone) != 1 {
+		t.Fatalf("%d batches, fatal %v, counters %v", len(r.sent), r.fatal, r.u.counters.snapshot())
+	}
+	r.give(r.hq.ack(r.j.ack(50)))
+	if got := r.firsts(); len(got) != 1 || got[0] != 51 {
+		t.Fatalf("sent %v", got)
+	}
+}
+
+func TestUplinkDoesNotStopTheGateForAFullDisk(t *testing.T) {
+	r := newUp(t)
+	r.j.add(10, 1)
+	r.connect(3)
+	r.j.fail = fmt.Errorf("%w: no space left", ErrNotNow)
+	r.give(r.hq.ack(r.j.ack(5)))
+	if r.fatal != nil || r.j.acked != 3 || r.count(causeStore) != 1 {
+		t.Fatalf("fatal %v, acknowledged %d", r.fatal, r.j.acked)
+	}
+	r.j.fail = nil
+	r.give(r.hq.ack(r.j.ack(5)))
+	if r.j.acked != 5 {
+		t.Fatalf("acknowledged %d", r.j.acked)
 	}
 }

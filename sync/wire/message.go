@@ -65,11 +65,13 @@ func Kinds() []Kind {
 	}
 }
 
-// Range is what a gate holds of a stream: records First to Next-1.
+// Range is what a gate holds of a stream: records First to Next-1. Before is
+// the hash of record First-1, zero for the first of all.
 type Range struct {
-	Name  string `json:"name"`
-	First uint64 `json:"first"`
-	Next  uint64 `json:"next"`
+	Name   string `json:"name"`
+	First  uint64 `json:"first"`
+	Next   uint64 `json:"next"`
+	Before Hash   `json:"before,omitzero"`
 }
 
 // Cursor is a place in the accounts log: everything up to Cursor is applied.

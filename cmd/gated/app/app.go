@@ -39,6 +39,7 @@ type App struct {
 	vault     *vault.Vault
 	replica   *accounts.Replica
 	recorder  *recorder
+	room      *room
 	register  *register
 	believer  *believer
 	hq        *hqLink
@@ -225,7 +226,7 @@ func (a *App) openJournal() error {
 	a.boot = bootID(string(boot))
 	j, err := journal.Open(journal.Options{
 		Path: filepath.Join(a.cfg.Paths.State, "journal.db"), Gate: a.cfg.Gate.ID, Vault: v,
-		Signer: a.identity.Signer, Boot: a.boot, Simulated: a.cfg.Simulated,
+		Signer: a.identity.Signer, Boot: a.boot, Simulated: a.cfg.Simulated, MaxBytes: int64(a.cfg.Journal.MaxMiB) << 20,
 	})
 	if err != nil {
 		return err
@@ -234,11 +235,16 @@ func (a *App) openJournal() error {
 	a.onClose("journal", func() error { return errors.Join(j.Checkpoint(context.Background()), j.Close()) })
 	a.run("checkpoints", (&checkpoints{journal: j, log: a.log, notify: a.notify}).serve)
 	a.clock.raise(time.Unix(0, int64(j.Fact(factFloor))))
-	keep := &retention{
-		journal: j, vault: v, clock: a.clock, log: a.log, keep: map[vault.Class]time.Duration{vault.ClassImage: a.cfg.Evidence.Retention},
-	}
-	a.run("retention", keep.serve)
 	a.recorder = &recorder{journal: j, clock: a.clock, log: a.log, notify: a.notify}
+	a.room, err = newRoom(j, a.log.With("part", "journal"), a.recorder.note, func(ok bool) { a.post(gate.JournalRoom(a.mono(), ok)) })
+	if err != nil {
+		return err
+	}
+	a.recorder.refused = a.room.refused
+	a.run("room", a.room.serve)
+	keep := &retention{journal: j, vault: v, clock: a.clock, log: a.log, note: a.recorder.note}
+	keep.keep, keep.records = keptFor(a.cfg)
+	a.run("retention", keep.serve)
 	n, err := a.recorder.closeInterrupted(context.Background())
 	if n > 0 {
 		a.log.Warn("Transactions were interrupted by the last stop", "count", n)

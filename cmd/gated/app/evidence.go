@@ -23,9 +23,6 @@ const (
 
 // Bounds of evidence.
 const (
-	// imageBudget is how much of the journal pictures may take, bytes; beyond
-	// it the newest is not kept, for nothing else may suffer from pictures.
-	imageBudget = 512 << 20
 	// maxWishes bounds the records that wait for their picture.
 	maxWishes = 8
 	// Early and late are how far from its record a picture may lie: beyond, it
@@ -56,7 +53,6 @@ type evidence struct {
 	clock   gate.Clock
 	log     *slog.Logger
 	ask     func() // the face camera for a still; never blocks
-	budget  int64
 
 	mu     sync.Mutex
 	wishes []gate.Entry
@@ -119,9 +115,6 @@ func (v *evidence) image(m vision.Image) {
 }
 
 func (v *evidence) keep(e gate.Entry, m vision.Image) error {
-	if v.full() {
-		return journal.ErrFull
-	}
 	now, trust, _ := v.clock.Wall()
 	return v.journal.AppendAsync(journal.Draft{
 		Stream: wire.StreamImage, Kind: KindStill, Tx: e.Tx, Personal: m.JPEG, Class: vault.ClassImage,
@@ -132,15 +125,4 @@ func (v *evidence) keep(e gate.Entry, m vision.Image) error {
 			v.log.Warn("Picture is not kept", "error", err)
 		}
 	})
-}
-
-// full reports whether pictures have used up their share, taking each for as
-// large as one can be.
-func (v *evidence) full() bool {
-	for _, r := range v.journal.Ranges() {
-		if r.Stream == wire.StreamImage {
-			return int64(r.Next-r.First+1)*wire.MaxSealed > v.budget
-		}
-	}
-	return true
 }

@@ -36,7 +36,7 @@ type archive struct {
 	asked int
 }
 
-func newArchive(t *testing.T, images string) *archive {
+func newArchive(t *testing.T, images string, budgets ...map[wire.Stream]int64) *archive {
 	t.Helper()
 	at := &atTime{now: time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC), trust: gate.ClockSynced}
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
@@ -44,7 +44,11 @@ func newArchive(t *testing.T, images string) *archive {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(journal.Options{Path: filepath.Join(dir, "journal.db"), Gate: "lane-1", Vault: v})
+	o := journal.Options{Path: filepath.Join(dir, "journal.db"), Gate: "lane-1", Vault: v}
+	if len(budgets) > 0 {
+		o.Budgets = budgets[0]
+	}
+	j, err := journal.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +61,9 @@ func newArchive(t *testing.T, images string) *archive {
 		}
 	})
 	a := &archive{t: t, dir: dir, at: at}
-	a.evidence = &evidence{images: images, journal: j, clock: at, log: log, ask: func() { a.asked++ }, budget: imageBudget}
-	a.retention = &retention{journal: j, vault: v, clock: at, log: log, keep: map[vault.Class]time.Duration{vault.ClassImage: 30 * day}}
+	a.evidence = &evidence{images: images, journal: j, clock: at, log: log, ask: func() { a.asked++ }}
+	rec := &recorder{journal: j, clock: at, log: log, notify: func() {}}
+	a.retention = &retention{journal: j, vault: v, clock: at, log: log, note: rec.note, keep: map[vault.Class]time.Duration{vault.ClassImage: 30 * day}}
 	return a
 }
 
@@ -156,8 +161,7 @@ func TestPictureIsSealedAndOfTheMoment(t *testing.T) {
 }
 
 func TestPicturesHaveABudgetOfTheirOwn(t *testing.T) {
-	a := newArchive(t, imagesAll)
-	a.budget = 3 * wire.MaxSealed
+	a := newArchive(t, imagesAll, map[wire.Stream]int64{wire.StreamImage: 50 << 10})
 	for range 5 {
 		a.wants(refusal(1))
 		a.image(vision.Image{FrameAt: 1, JPEG: picture})

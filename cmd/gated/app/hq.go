@@ -24,12 +24,27 @@ import (
 var _ link.Snapshots = cache{}
 
 // outbox is the journal as the link sees it.
-type outbox struct{ *journal.Journal }
+type outbox struct {
+	*journal.Journal
+	agreed func(wire.Ack) // told of every acknowledgement that holds
+}
+
+// Acknowledge moves the journal's cursor.
+func (o outbox) Acknowledge(a wire.Ack) error {
+	err := o.Journal.Acknowledge(a)
+	switch {
+	case err == nil:
+		o.agreed(a)
+	case !errors.Is(err, journal.ErrAckAhead) && !errors.Is(err, journal.ErrChainMismatch):
+		return fmt.Errorf("%w: %w", link.ErrNotNow, err) // the disk is full, or it does not write at all
+	}
+	return err
+}
 
 func (o outbox) Ranges() []link.Range {
 	var out []link.Range
 	for _, r := range o.Journal.Ranges() {
-		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked})
+		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked, Before: r.Before})
 	}
 	return out
 }
@@ -165,7 +180,7 @@ func (a *App) openHQ() error {
 	}
 	g, err := link.NewGate(link.GateOptions{
 		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, TLS: secure, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
-		Journal: outbox{a.journal}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
+		Journal: outbox{a.journal, a.room.agreed}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
 		State: a.wireState, Now: a.linkClock,
 		OnChange:     func(account string) { a.post(gate.AccountChanged(a.mono(), account)) },
 		OnCatchingUp: a.catchingChanged,
@@ -234,6 +249,7 @@ func (a *App) noRollback(b wire.Bundle) error {
 func (a *App) contradicted(err error) {
 	a.log.Error("Headquarters and the journal contradict each other", "error", err)
 	a.post(gate.JournalLost(a.mono()))
+	a.room.contradicted(err)
 }
 
 // linkClock judges the expiry of messages by wall time where it can be
@@ -287,6 +303,7 @@ func (a *App) wireState() wire.State {
 	if a.believer != nil && a.believer.now.Load().fault != "" {
 		s.Faults = append(s.Faults, "trust")
 	}
+	s.Faults = append(s.Faults, a.room.codes()...)
 	for _, r := range a.journal.Ranges() {
 		s.Queue[r.Name] = r.Next - 1 - r.Acked
 	}

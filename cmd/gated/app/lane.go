@@ -112,7 +112,7 @@ func (a *App) openEyes() error {
 // openEvidence has pictures of the face camera kept as the station asks.
 func (a *App) openEvidence(ask func()) *evidence {
 	a.recorder.evidence = &evidence{
-		images: a.cfg.Evidence.Images, journal: a.journal, clock: a.clock, log: a.log, ask: ask, budget: imageBudget,
+		images: a.cfg.Evidence.Images, journal: a.journal, clock: a.clock, log: a.log, ask: ask,
 	}
 	return a.recorder.evidence
 }

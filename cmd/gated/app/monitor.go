@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"sync"
@@ -247,7 +248,7 @@ func (r *recorder) note(stream wire.Stream, kind string, public any) {
 	now, trust, _ := r.clock.Wall()
 	err := r.journal.AppendAsync(journal.Draft{Stream: stream, Kind: kind, Public: public, Wall: now.UnixNano(), Trust: uint8(trust)},
 		func(_ journal.Position, err error) {
-			if err != nil {
+			if err != nil && !errors.Is(err, journal.ErrThinned) { // the gap is on record
 				r.log.Warn("Record is not durable", "kind", kind, "error", err)
 			}
 			r.notify()

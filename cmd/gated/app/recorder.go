@@ -21,6 +21,8 @@ type recorder struct {
 	clock   gate.Clock
 	log     *slog.Logger
 	notify  func() // a record is durable; never blocks
+	// refused is told of a record that was not written; may be nil.
+	refused func(error)
 	// doubt is told of an alarm after which movements may be missing; it never
 	// blocks and may be nil.
 	doubt func(wall int64)
@@ -44,6 +46,9 @@ func (r *recorder) Record(e gate.Entry, done func(error)) error {
 	return r.journal.AppendAsync(d, func(_ journal.Position, err error) {
 		if err != nil {
 			r.log.Error("Record is not durable", "kind", e.Kind, "error", err)
+			if r.refused != nil {
+				r.refused(err)
+			}
 		}
 		done(err)
 		r.notify()
@@ -57,7 +62,7 @@ func (r *recorder) draft(e gate.Entry) (journal.Draft, error) {
 		Mono: e.At, Wall: now.UnixNano(), Trust: uint8(trust), Class: vault.ClassCrossing,
 	}
 	if e.Alarm || e.Kind == gate.EntryState {
-		d.Stream = wire.StreamAlarm
+		d.Stream, d.Class = wire.StreamAlarm, vault.ClassAlarm
 	}
 	if e.Personal == nil {
 		return d, nil

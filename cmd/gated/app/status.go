@@ -104,6 +104,9 @@ func (a *App) Status() Status {
 		f := a.recorder.monitor.status()
 		s.Faces = &f
 	}
+	if a.room != nil {
+		s.Faults = append(s.Faults, a.room.faults()...)
+	}
 	a.hqStatus(&s)
 	if a.believer != nil {
 		s.Trust = a.believer.status(time.Now())

@@ -130,7 +130,7 @@ type outbox struct {
 func (o outbox) Ranges() []link.Range {
 	var out []link.Range
 	for _, r := range o.Journal.Ranges() {
-		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked})
+		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked, Before: r.Before})
 	}
 	return out
 }

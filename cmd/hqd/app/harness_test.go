@@ -164,7 +164,7 @@ type outbox struct {
 func (o *outbox) Ranges() []link.Range {
 	var out []link.Range
 	for _, r := range o.Journal.Ranges() {
-		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked})
+		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked, Before: r.Before})
 	}
 	return out
 }
@@ -259,24 +259,31 @@ func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 	if g.vault, err = vault.Open(filepath.Join(dir, "vault"), g.id.Master); err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(journal.Options{Path: filepath.Join(dir, "journal.db"), Gate: name, Vault: g.vault, Simulated: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.out = &outbox{Journal: j}
-	g.out.cond = sync.NewCond(&g.out.mu)
+	g.openJournal()
 	g.openAccounts()
 	t.Cleanup(func() {
 		if g.stop != nil {
 			g.stop()
 		}
-		if err := j.Verify(); err != nil {
+		if err := g.out.Verify(); err != nil {
 			t.Errorf("journal after the test: %v", err)
 		}
-		_ = j.Close()
+		_ = g.out.Close()
 		_ = g.accounts.Close()
 	})
 	return g
+}
+
+func (g *gateRig) openJournal() {
+	g.t.Helper()
+	j, err := journal.Open(journal.Options{
+		Path: filepath.Join(g.dir, "journal.db"), Gate: g.id.Gate, Vault: g.vault, Signer: g.id.Signer, Simulated: true,
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.out = &outbox{Journal: j}
+	g.out.cond = sync.NewCond(&g.out.mu)
 }
 
 func (g *gateRig) openAccounts() {

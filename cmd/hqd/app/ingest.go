@@ -69,7 +69,7 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 		if err != nil {
 			return err
 		}
-		return a.onBirth(ctx, g, b)
+		return a.onBirth(ctx, g, signed, b)
 	case wire.TypeDeath:
 		d, err := wire.Decode[wire.Death](payload)
 		if err != nil {
@@ -117,7 +117,7 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 }
 
 // onBirth answers with where HQ stands, for every stream, and the group key.
-func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
+func (a *App) onBirth(ctx context.Context, g GateEntry, signed []byte, b wire.Birth) error {
 	a.fleet.with(g.Gate, func(s *gateState) {
 		s.boot, s.birth, s.up = b.Boot, b, true
 		if s.twins.born(b.Boot, s.seen) {
@@ -134,6 +134,9 @@ func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
 	for _, stream := range wire.Streams() {
 		k := recordKey{g.Gate, stream, b.JournalEpoch}
 		c, err := a.records.place(ctx, k)
+		if err == nil {
+			c, err = a.acceptLoss(ctx, k, c, signed, b)
+		}
 		if err != nil {
 			return err
 		}
@@ -143,6 +146,24 @@ func (a *App) onBirth(ctx context.Context, g GateEntry, b wire.Birth) error {
 	}
 	a.greetSoon() // the retained one it got may have been an earlier session's
 	return nil
+}
+
+// acceptLoss goes on from where the gate's journal begins, when that is beyond
+// what the store holds: the gate gave up what an earlier headquarters had
+// acknowledged, and this store was put back to before that, or is new. The
+// signed birth stands in the store for what is lost.
+func (a *App) acceptLoss(ctx context.Context, k recordKey, c recordCursor, signed []byte, b wire.Birth) (recordCursor, error) {
+	for _, r := range b.Streams {
+		if r.Name != k.stream.String() || r.First <= c.cum+1 || r.Next < r.First || r.Before == (wire.Hash{}) {
+			continue
+		}
+		lost := r.First - 1 - c.cum
+		a.fleet.count(k.gate, "lost")
+		a.opts.Logger.Error("Records are lost: the store was put back to before what the gate still keeps",
+			"gate", k.gate, "stream", k.stream.String(), "first", c.cum+1, "count", lost)
+		return a.records.skip(ctx, k, signed, r.First-1, r.Before)
+	}
+	return c, nil
 }
 
 // onRecords stores and only then acknowledges. Where something is missing, or

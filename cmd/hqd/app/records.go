@@ -166,20 +166,38 @@ func (s *recordStore) try(ctx context.Context, k recordKey, signed []byte, recs 
 	case last <= c.cum:
 		return duplicate, c, nil
 	}
-	next := recordCursor{cum: last, hash: hashes[len(hashes)-1]}
+	next, err := s.append(ctx, k, c, signed, recordCursor{cum: last, hash: hashes[len(hashes)-1]})
+	if err != nil {
+		return 0, c, err
+	}
+	return stored, next, nil
+}
+
+// skip moves the cursor over records that nobody has any more. What says so
+// stands in their place.
+func (s *recordStore) skip(ctx context.Context, k recordKey, signed []byte, last uint64, hash wire.Hash) (recordCursor, error) {
+	c, err := s.cursor(ctx, k)
+	if err != nil {
+		return c, err
+	}
+	return s.append(ctx, k, c, signed, recordCursor{cum: last, hash: hash})
+}
+
+// append stores one signed message and moves the cursor from c to next.
+func (s *recordStore) append(ctx context.Context, k recordKey, c recordCursor, signed []byte, next recordCursor) (recordCursor, error) {
 	msg := nats.NewMsg(k.subject())
 	msg.Data = signed
 	msg.Header.Set(headFirst, strconv.FormatUint(c.cum+1, 10))
-	msg.Header.Set(headLast, strconv.FormatUint(last, 10))
+	msg.Header.Set(headLast, strconv.FormatUint(next.cum, 10))
 	msg.Header.Set(headHash, next.hash.String())
 	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequencePerSubject(c.at))
 	if err != nil {
 		s.forget(k) // it may have been stored all the same
-		return 0, c, fmt.Errorf("store %s records: %w", k.stream, err)
+		return c, fmt.Errorf("store %s records: %w", k.stream, err)
 	}
 	next.at = ack.Sequence
 	s.set(k, next)
-	return stored, next, nil
+	return next, nil
 }
 
 // follows reports whether the batch continues, or repeats, what is stored.
