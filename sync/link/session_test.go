@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"bordergate/sync/link"
@@ -197,10 +198,71 @@ func (l *liar) send(c net.Conn) {
 	}
 }
 
+// unacknowledged publishes ten times over the library's client with the
+// session's options, of which no publish is acknowledged before the connection
+// is cut, and gives the ends of those that end within a minute.
+func unacknowledged(t *testing.T, change func(*mqtt.ClientOptions)) (ends []error) {
+	t.Helper()
+	l := newLiar()
+	s, err := link.New(link.Options{Broker: "tcp://127.0.0.1:1", ClientID: "x", Dial: l.dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.ClientOptions()
+	change(o)
+	c := mqtt.NewClient(o)
+	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
+		t.Fatalf("connect: %v", tok.Error())
+	}
+	var tokens []mqtt.Token
+	for range 10 {
+		tokens = append(tokens, c.Publish("t/x", 1, false, "x"))
+	}
+	synctest.Wait()
+	_ = (<-l.conns).Close()
+	<-time.After(time.Minute) // on the bubble's clock: there is time to reconnect
+	for _, tok := range tokens {
+		select {
+		case <-tok.Done():
+			ends = append(ends, tok.Error())
+		default:
+		}
+	}
+	c.Disconnect(250)
+	synctest.Wait()
+	return ends
+}
+
 // TestFalseAcknowledgementNeverCounts holds the client library to the one
 // behaviour on which nothing may be lost: when a connection ends, a publish
-// that was never acknowledged ends with an error.
+// that was never acknowledged ends with an error. With the library's own
+// reconnection it ends without one, which shows that the test would see it.
 func TestFalseAcknowledgementNeverCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*mqtt.ClientOptions)
+		lies   int
+	}{
+		"as the session has it": {func(*mqtt.ClientOptions) {}, 0},
+		"with reconnection":     {func(o *mqtt.ClientOptions) { o.SetAutoReconnect(true) }, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ends, lies := unacknowledged(t, c.change), 0
+				for _, err := range ends {
+					if err == nil {
+						lies++
+					}
+				}
+				if len(ends) != 10 || lies != c.lies {
+					t.Errorf("%d of 10 publishes ended, %d of them without an error; want 10, %d", len(ends), lies, c.lies)
+				}
+			})
+		})
+	}
+}
+
+// TestPublishWithoutAcknowledgementFails is the same through the session.
+func TestPublishWithoutAcknowledgementFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLiar()
 		s, stop := serve(t, link.Options{Broker: "tcp://127.0.0.1:1", ClientID: "x", Dial: l.dial})
@@ -212,7 +274,7 @@ func TestFalseAcknowledgementNeverCounts(t *testing.T) {
 		}
 		synctest.Wait()
 		_ = conn.Close()
-		next(t, s, link.Ready) // the library has reconnected, where it would lie
+		next(t, s, link.Ready) // on a client of its own
 		for range cap(results) {
 			if err := <-results; err == nil {
 				t.Error("a publish without acknowledgement ended without an error")
@@ -251,9 +313,15 @@ func TestHugePacketIsRefusedByItsHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLiar()
 		l.announced = 200 << 20
-		s, stop := serve(t, link.Options{Broker: "tcp://127.0.0.1:1", ClientID: "x", Dial: l.dial, Filters: []string{"t/#"}})
+		s, stop := serve(t, link.Options{Broker: "tcp://127.0.0.1:1", ClientID: "x", Dial: l.dial, Filters: []string{"t/#"}, Backoff: time.Hour, MaxBackoff: time.Hour})
 		next(t, s, link.Ready)
+		from := time.Now()
 		next(t, s, link.Down)
+		synctest.Wait()
+		// The keep-alive would end it too, but only after the memory was taken.
+		if err := s.LastError(); time.Since(from) > time.Second || !errors.Is(err, link.ErrTooLarge) {
+			t.Errorf("after %v: %v", time.Since(from), err)
+		}
 		stop()
 	})
 }
@@ -273,16 +341,21 @@ func TestPausesGrowAndVary(t *testing.T) {
 		stop()
 		limit := time.Second
 		var longest time.Duration
+		short := 0 // pauses of less than half of what they might be
 		for i := 1; i < len(at); i++ {
 			pause := at[i].Sub(at[i-1])
 			if pause > limit+300*time.Millisecond { // the client takes up to 250 ms to end
 				t.Errorf("pause %d is %v, at most %v", i, pause, limit)
 			}
 			longest = max(longest, pause)
+			if pause < limit/2 {
+				short++
+			}
 			limit = min(2*limit, 8*time.Second)
 		}
-		if len(at) < 20 || longest < 4*time.Second {
-			t.Errorf("%d attempts, longest pause %v", len(at), longest)
+		// Full jitter: gates that lost one broker must not come back in step.
+		if len(at) < 20 || longest < 4*time.Second || short < len(at)/5 || short > len(at)*4/5 {
+			t.Errorf("%d attempts, longest pause %v, %d short ones", len(at), longest, short)
 		}
 	})
 }
