@@ -36,7 +36,9 @@ type namedSection struct {
 // syncSections lists the sections in the order in which they run. A new one is
 // a file of its own and a line here.
 func syncSections() []namedSection {
-	return []namedSection{}
+	return []namedSection{
+		{"suspension", &suspension{}},
+	}
 }
 
 func syncPart(ctx context.Context, args []string, stdout, stderr io.Writer) error {
