@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -41,12 +42,9 @@ func checkGate(c *Gate, d *document) {
 	d.filled("hq.bundle", c.HQ.Bundle)
 	checkFingerprint("hq.fingerprint", c.HQ.Fingerprint, d)
 	between(d, "policy.cache_max_age", c.Policy.CacheMaxAge, time.Second, 72*time.Hour)
-	for path, age := range map[string]time.Duration{
-		"citizen": c.Policy.KindMaxAge.Citizen, "foreigner": c.Policy.KindMaxAge.Foreigner, "organisation": c.Policy.KindMaxAge.Organisation,
-	} {
-		if age != 0 {
-			between(d, "policy.kind_max_age."+path, age, time.Second, 72*time.Hour)
-		}
+	checkKindMaxAge("policy.kind_max_age", c.Policy.KindMaxAge, d)
+	for i, t := range c.Policy.PassTypes {
+		d.oneOf(fmt.Sprintf("policy.pass_types[%d]", i), t, "border_pass", "port_permit")
 	}
 	between(d, "policy.capture_timeout", c.Policy.CaptureTimeout, time.Second, time.Minute)
 	between(d, "policy.face_timeout", c.Policy.FaceTimeout, time.Second, 30*time.Second)

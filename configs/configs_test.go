@@ -109,6 +109,7 @@ func TestGateRules(t *testing.T) {
 		"broker port":             {"ssl://hq.example:8883", "tcp://127.0.0.1", "hq.broker", "no port"},
 		"broker password":         {"ssl://hq.example:8883", "tcp://user:hidden@127.0.0.1:1883", "hq.broker", "password"},
 		"fingerprint":             {"ab12", "xy12", "hq.fingerprint", "not a fingerprint"},
+		"pass type":               {"referral_hold: 10s", "referral_hold: 10s, pass_types: [passport]", "policy.pass_types[0]", "none of"},
 		"kind laxer":              {"referral_hold: 10s", "referral_hold: 10s, kind_max_age: {foreigner: 100h}", "policy.kind_max_age.foreigner", "out of range"},
 		"cache laxer":             {"cache_max_age: 72h", "cache_max_age: 73h", "policy.cache_max_age", "out of range"},
 		"channel twice":           {"pass_exit: 1", "pass_exit: 0", "turnstile.inputs.pass_exit", "channel of pass_entry too"},

@@ -141,6 +141,7 @@ type Link struct {
 type Policy struct {
 	CacheMaxAge    time.Duration `yaml:"cache_max_age"`   // 1 s to 72 h
 	KindMaxAge     KindMaxAge    `yaml:"kind_max_age"`    // the same for one kind of account, where it is shorter
+	PassTypes      []string      `yaml:"pass_types"`      // accepted of those that headquarters accepts; none: all of them
 	CaptureTimeout time.Duration `yaml:"capture_timeout"` // 1 s to 60 s
 	FaceTimeout    time.Duration `yaml:"face_timeout"`    // 1 s to 30 s
 	ReferralHold   time.Duration `yaml:"referral_hold"`   // 1 s to 60 s

@@ -82,6 +82,7 @@ func Decide(e Evidence, p Policy) Verdict {
 	add(!e.Turnstile, reason.DeviceFault)
 	add(!e.Journal, reason.JournalFault)
 	add(e.CatchingUp, reason.ModeCatchingUp)
+	add(p.Lost, reason.CacheStale)
 	switch {
 	case !e.Read:
 		add(true, noPass(e))
@@ -267,6 +268,10 @@ func decideWatch(e Evidence, add func(bool, reason.Reason)) {
 }
 
 func decideFace(e Evidence, p Policy, add func(bool, reason.Reason)) {
+	if p.NoModels {
+		add(true, reason.BiometricsUnavailable)
+		return
+	}
 	if len(e.Account.Reference) == 0 {
 		// Without a reference there is nothing to compare; an account that is
 		// known but has none cannot be served by a machine.

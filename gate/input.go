@@ -16,6 +16,7 @@ type Input struct {
 	entry   string
 	account string
 	mode    Mode
+	officer string
 }
 
 // Camera names a camera of the lane.
@@ -113,6 +114,12 @@ func SetMode(at int64, m Mode) Input { return Input{kind: inMode, At: at, mode: 
 // SignOff is an officer's word that the lane is safe after an emergency. The
 // caller has verified who says it.
 func SignOff(at int64) Input { return Input{kind: inSignOff, At: at} }
+
+// Override is an officer's decision to let the referred traveller of the
+// transaction through. The caller has verified who says it, just now.
+func Override(at int64, tx TxID, officer string) Input {
+	return Input{kind: inOverride, At: at, tx: tx, officer: officer}
+}
 
 // recorded tells that an entry is durable, or never will be.
 func recorded(at int64, tx TxID, entry string, err error) Input {

@@ -11,7 +11,10 @@ import (
 // Options is what a Lane is made of. Every port is required.
 type Options struct {
 	Policy Policy
-	Times  Times
+	// Rules gives the policy as it is now, in place of Policy; may be nil. After
+	// a change, AccountChanged without an account has the lane look again.
+	Rules func() Policy
+	Times Times
 	// Mode is the mode in which the lane starts.
 	Mode Mode
 

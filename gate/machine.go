@@ -58,6 +58,8 @@ type transaction struct {
 	verdict Verdict
 	marks   []reason.Reason
 	granted bool
+	// officer is who overrode the decision; see override.go.
+	officer string
 	// Whom the camera sees: see follow.go.
 	voids, others, strange int
 	broken                 reason.Reason
@@ -89,6 +91,7 @@ type machine struct {
 
 	session uint32
 	tx      *transaction
+	last    *transaction // the one that was referred just now
 	// self holds what became known inside a step and is handled after it.
 	self []Input
 }
@@ -110,6 +113,9 @@ func (m *machine) step(in Input) {
 // one takes one input: levels are noted whatever the state, then the table
 // answers, then the lane settles.
 func (m *machine) one(in Input) {
+	if m.o.Rules != nil {
+		m.o.Policy = m.o.Rules() // one policy for all that one input leads to
+	}
 	m.note(in)
 	if in.kind == inFace {
 		defer m.forget(in.face)
@@ -346,6 +352,7 @@ func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
 		c := t.total
 		p.Faces = &c
 	}
+	p.Policy = m.o.Policy.Version
 	if p.Reasons == nil {
 		p.Reasons = []reason.Reason{}
 	}
@@ -373,13 +380,14 @@ func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool
 	p := m.public(o, reasons)
 	t.verdict = Verdict{Outcome: o, Reasons: reasons, Notices: p.Notices}
 	if t.granted && o == reason.Failed {
-		m.o.Register.Unsure(t.claim.Pass.Number)
+		m.unsure(t)
 	}
 	p.Revoked = revoked
 	e := Entry{Tx: t.id, Kind: EntryOutcome, At: at, Public: p}
 	if _, decided := t.steps[StepVerdict]; !decided {
 		e.Personal = personal(t.claim)
 	}
+	m.last = t.referred(o)
 	m.o.Eyes.Stop()
 	m.o.Tracker.Begin()
 	t.void()

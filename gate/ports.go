@@ -128,6 +128,7 @@ type Public struct {
 	Detail    string          `json:"detail,omitempty"`  // of what is wrong with the pass's seal
 	Notices   []Notice        `json:"notices,omitempty"` // told to an admitted traveller
 	Direction string          `json:"direction,omitempty"`
+	Policy    uint64          `json:"policy,omitempty"` // version of headquarters' policy
 	Mode      string          `json:"mode,omitempty"`
 	State     string          `json:"state,omitempty"`
 	Cause     string          `json:"cause,omitempty"`
@@ -153,6 +154,7 @@ type Personal struct {
 	PassType     string `json:"pass_type"`
 	Account      string `json:"account"`
 	Organisation string `json:"organisation,omitempty"`
+	Officer      string `json:"officer,omitempty"` // who overrode the decision: a service id
 }
 
 // View is what the lane looks like from outside, without personal data.

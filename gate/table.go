@@ -79,6 +79,7 @@ const (
 	inMode
 	inSignOff
 	inJournal
+	inOverride
 	inTimeout
 	inputCount
 )
@@ -86,7 +87,7 @@ const (
 var inputText = [inputCount]string{
 	"start", "presence", "symbol", "face", "document", "recorded", "record_failed", "grant_accepted", "grant_failed",
 	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
-	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "timeout",
+	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "override", "timeout",
 }
 
 // move is one cell of the table: it acts and names the next state. It never
@@ -132,7 +133,7 @@ func newTable() [stateCount]row {
 		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
 		inSecondPassage: alarmTailgating, inReverse: alarmWrongWay, inForced: alarmForced,
 		inObstruction: stay, inEmergency: toEmergency, inTurnstile: deviceChanged, inEyes: stay,
-		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inTimeout: stay,
+		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inOverride: stay, inTimeout: stay,
 	}
 	with := func(cells map[input]move) row {
 		r := base
@@ -157,7 +158,7 @@ func newTable() [stateCount]row {
 		Granted:      with(map[input]move{inGrantAccepted: moving, inGrantFailed: grantFailed, inPassageStarted: passageStarted, inPassageCompleted: passageCompleted, inPassageTimeout: unused, inFace: watchGrant, inAccount: recheckGrant, inTimeout: unused, inRecordFailed: revokeJournalLost, inReverse: wrongWayGranted, inTurnstile: deviceWhileGranted}),
 		Passing:      with(map[input]move{inPassageCompleted: passageCompleted, inPassageTimeout: passageStuck, inReverse: wrongWayGranted, inTimeout: passageStuck, inTurnstile: deviceWhileGranted}),
 		Clearing:     with(map[input]move{inObstruction: clearedIfOff, inPresence: clearedIfOff, inTimeout: blockedAfter, inTurnstile: deviceChanged}),
-		ReferredAway: with(map[input]move{inPresence: leftReferred, inTimeout: referredOver, inTurnstile: deviceChanged}),
+		ReferredAway: with(map[input]move{inPresence: leftReferred, inOverride: override, inTimeout: referredOver, inTurnstile: deviceChanged}),
 		Blocked:      with(map[input]move{inObstruction: unblockIfOff, inPresence: stay, inTimeout: stay}),
 		Emergency:    idle(map[input]move{inSignOff: signOff, inEmergency: stay, inRecordFailed: stay}),
 		Maintenance:  idle(map[input]move{inRecordFailed: stay, inMode: openOrStay}),

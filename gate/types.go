@@ -280,6 +280,13 @@ const (
 
 // Policy is what rules the decisions of a lane. The zero Policy admits nobody.
 type Policy struct {
+	// Version is that of headquarters' policy, 0 where it has sent none.
+	Version uint64
+	// Lost says that headquarters has sent one and it is not here: nobody is
+	// admitted by the one before it.
+	Lost bool
+	// NoModels says that the models here may not be worked with.
+	NoModels  bool
 	Crossing  string
 	Direction Direction
 	// PassTypes lists the accepted types of pass.

@@ -27,6 +27,9 @@ type DownlinkOptions struct {
 	OnCatchingUp func(bool)
 	// OnCommand is given each command of HQ to this gate; it must not block.
 	OnCommand func(Order)
+	// OnDocument is given each signed policy and officers' list; it must not
+	// block.
+	OnDocument func(Document)
 	// Boot is what the gate calls a connection in its birth.
 	Boot        func(conn uint64) string
 	Now         Clock
@@ -58,6 +61,9 @@ func (o DownlinkOptions) withDefaults() DownlinkOptions {
 	}
 	if o.OnCommand == nil {
 		o.OnCommand = func(Order) {}
+	}
+	if o.OnDocument == nil {
+		o.OnDocument = func(Document) {}
 	}
 	if o.Boot == nil {
 		o.Boot = func(uint64) string { return "" }
@@ -223,6 +229,8 @@ func (d *Downlink) receive(m Message) {
 		d.onPiece(m)
 	case wire.TypeCommand:
 		d.onCommand(m)
+	case wire.TypePolicy, wire.TypeOfficers:
+		d.onDocument(m, topic.Typ)
 	default:
 		d.counters.add(causeTopic)
 	}

@@ -45,6 +45,8 @@ type GateOptions struct {
 	OnFatal      func(error)
 	// OnCommand is given each command of HQ; Answer says what came of it.
 	OnCommand func(Order)
+	// OnDocument: as in DownlinkOptions.
+	OnDocument func(Document)
 
 	CatchUp    time.Duration // catching up ends when nothing has come for so long, 10 s
 	Report     time.Duration // between two state messages, 10 s
@@ -104,7 +106,7 @@ func NewGate(o GateOptions) (*Gate, error) {
 	}
 	g.down = newDownlink(DownlinkOptions{
 		Gate: o.Gate, Ring: ring, Key: o.Key, Accounts: o.Accounts, Say: g.say, Now: o.Now,
-		OnChange: o.OnChange, OnCatchingUp: g.catchingUp, OnCommand: o.OnCommand, Boot: g.bootID, CatchUp: o.CatchUp, Logger: o.Logger,
+		OnChange: o.OnChange, OnCatchingUp: g.catchingUp, OnCommand: o.OnCommand, OnDocument: o.OnDocument, Boot: g.bootID, CatchUp: o.CatchUp, Logger: o.Logger,
 	}, g.counters)
 	g.up = newUplink(UplinkOptions{
 		Gate: o.Gate, Ring: ring, Seal: seal, Journal: o.Journal, Keys: o.Keys, Send: g.send,

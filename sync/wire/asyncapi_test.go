@@ -105,6 +105,7 @@ func TestDocumentDescribesEveryMessage(t *testing.T) {
 		compare(t, d, k.Typ, m.Payload, reflect.TypeOf(k.Payload))
 	}
 	compare(t, d, "header", d.Components.Schemas["header"], reflect.TypeFor[Header]())
+	compare(t, d, "act", d.Components.Schemas["act"], reflect.TypeFor[Act]())
 	compare(t, d, "change", d.Components.Schemas["change"], reflect.TypeFor[Change]())
 }
 

@@ -27,6 +27,9 @@ const (
 
 	TypeCommand = "command"
 	TypeResult  = "result"
+
+	TypePolicy   = "policy"
+	TypeOfficers = "officers"
 )
 
 // Kind describes a type of message: who signs it, where it goes, and an empty
@@ -61,6 +64,8 @@ func Kinds() []Kind {
 		{Typ: TypeDelta, Ver: 1, Role: RoleDelta, Topics: []string{dn + "delta", TopicDelta}, Payload: Delta{}},
 		{Typ: TypeUrgent, Ver: 1, Role: RoleDelta, Topics: []string{dn + "urgent", TopicUrgent}, Payload: Delta{}},
 		{Typ: TypeHead, Ver: 1, Role: RoleHead, Retained: true, Topics: []string{TopicHead}, Payload: Head{}},
+		{Typ: TypePolicy, Ver: 1, Role: RolePolicy, Retained: true, Topics: []string{TopicPolicy}, Payload: Policy{}},
+		{Typ: TypeOfficers, Ver: 1, Role: RolePolicy, Retained: true, Topics: []string{TopicOfficers}, Payload: Officers{}},
 		{Typ: TypeHQ, Ver: 1, Role: RoleHead, Retained: true, Will: true, Topics: []string{TopicHQ}, Payload: HQState{}},
 	}
 }
@@ -110,6 +115,8 @@ type State struct {
 	Wall       int64             `json:"wall,omitempty"`   // Unix ns by the gate's clock
 	Config     string            `json:"config,omitempty"` // hash of the settings that decide who is admitted
 	Models     string            `json:"models,omitempty"` // hash of the model manifest
+	Policy     uint64            `json:"policy"`           // version of HQ's policy in use, 0: none
+	Officers   uint64            `json:"officers"`         // version of the officers' list in use, 0: none
 	Simulated  bool              `json:"simulated"`
 }
 

@@ -18,6 +18,9 @@ const (
 	TopicUrgent = Prefix + "all/accounts/urgent"
 	TopicHead   = Prefix + "all/accounts/head"
 	TopicHQ     = Prefix + "hq/state"
+	// Signed wholes that are retained for every gate.
+	TopicPolicy   = Prefix + "all/policy"
+	TopicOfficers = Prefix + "all/officers"
 )
 
 // Up is a topic on which the gate writes: leaf is birth, death, state, hello,
@@ -62,6 +65,10 @@ func ParseTopic(t string) (Topic, error) {
 		return Topic{Typ: TypeUrgent}, nil
 	case TopicHead:
 		return Topic{Typ: TypeHead}, nil
+	case TopicPolicy:
+		return Topic{Typ: TypePolicy}, nil
+	case TopicOfficers:
+		return Topic{Typ: TypeOfficers}, nil
 	case TopicHQ:
 		return Topic{Typ: TypeHQ}, nil
 	}

@@ -18,6 +18,7 @@ import (
 	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 	"bordergate/sync/vault"
+	"bordergate/sync/wire"
 )
 
 // App is one gate: New opens it, Serve runs it, Close closes what New opened.
@@ -45,6 +46,10 @@ type App struct {
 	hq        *hqLink
 	commands  *commander
 	modes     modes
+	rules     rules
+	documents *documents
+	officers  *officers
+	manifest  wire.Hash // of the models in use
 	barrier   *barrier
 	eyes      eyes
 	scanner   *passScanner // nil where the gate has none

@@ -12,7 +12,9 @@ import (
 )
 
 // control serves the technician's tool over a socket that only the owner and
-// his group reach. Reading is all it does so far.
+// his group reach. It reads, and it takes the acts of officers, who prove
+// themselves by their own signature: whoever else reaches the socket moves
+// nothing.
 type control struct {
 	listener net.Listener
 	http     *http.Server
@@ -32,6 +34,8 @@ func (a *App) openControl() error {
 	mux.HandleFunc("GET /v1/trust", c.trust)
 	mux.HandleFunc("GET /v1/journal/export", c.export)
 	mux.HandleFunc("POST /v1/journal/verify", c.verify)
+	mux.HandleFunc("POST /v1/officer/nonce", c.nonce)
+	mux.HandleFunc("POST /v1/officer/act", c.act)
 	c.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	a.control = c
 	a.run("control socket", func(ctx context.Context) error { return serveHTTP(ctx, c.http, l) })

@@ -3,8 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -13,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"bordergate/configs"
 	"bordergate/sync/link"
 	"bordergate/sync/wire"
 )
@@ -25,7 +22,7 @@ type Diagnostics struct {
 	Status   Status            `json:"status"`
 	Software string            `json:"software"`
 	Go       string            `json:"go"`
-	Config   string            `json:"config"` // see configHash
+	Config   string            `json:"config"` // as in the gate's state
 	UpS      float64           `json:"up_s"`
 	Counters map[string]uint64 `json:"counters,omitempty"`
 	Heap     uint64            `json:"heap_bytes"`
@@ -43,7 +40,7 @@ func (a *App) diagnostics() Diagnostics {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	d := Diagnostics{
-		Status: a.Status(), Software: version(), Go: runtime.Version(), Config: configHash(a.cfg),
+		Status: a.Status(), Software: version(), Go: runtime.Version(), Config: a.digest.config,
 		UpS: time.Since(a.started).Seconds(), Heap: mem.HeapAlloc, System: mem.Sys, Goroutines: runtime.NumGoroutine(),
 	}
 	if a.hq != nil {
@@ -73,17 +70,6 @@ func (d Diagnostics) encode() ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("encode diagnostics: %w", wire.ErrTooLarge)
-}
-
-// configHash tells two gates' settings apart: SHA-256 over the values in force,
-// so that comments, order and what is left to its default do not count.
-func configHash(c *configs.Gate) string {
-	b, err := json.Marshal(c)
-	if err != nil {
-		return "" // not possible: plain structs
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 func (a *App) orderedDiagnostics(_ context.Context, o link.Order) (done, error) {

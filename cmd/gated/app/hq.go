@@ -178,6 +178,9 @@ func (a *App) openHQ() error {
 	if err := a.openCommands(); err != nil {
 		return err
 	}
+	if err := a.openDocuments(bundle); err != nil {
+		return err
+	}
 	g, err := link.NewGate(link.GateOptions{
 		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, TLS: secure, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
 		Journal: outbox{a.journal, a.room.agreed}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
@@ -187,6 +190,7 @@ func (a *App) openHQ() error {
 		OnOnline:     a.hqOnline,
 		OnFatal:      a.contradicted,
 		OnCommand:    a.commands.take,
+		OnDocument:   a.documents.take,
 		// A gate that is offline misses suspensions: it comes back sooner than
 		// the link would by itself, still with full jitter.
 		MaxBackoff: 15 * time.Second,
@@ -197,6 +201,7 @@ func (a *App) openHQ() error {
 	}
 	a.hq = &hqLink{gate: g, seal: seal}
 	a.run("commands", a.commands.serve)
+	a.run("documents", a.documents.serve)
 	a.run("headquarters", g.Serve)
 	a.run("time floor", a.keepFloor)
 	return nil
@@ -304,6 +309,7 @@ func (a *App) wireState() wire.State {
 		s.Faults = append(s.Faults, "trust")
 	}
 	s.Faults = append(s.Faults, a.room.codes()...)
+	a.worksBy(&s)
 	for _, r := range a.journal.Ranges() {
 		s.Queue[r.Name] = r.Next - 1 - r.Acked
 	}

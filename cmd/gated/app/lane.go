@@ -54,6 +54,11 @@ func kindMaxAge(k configs.KindMaxAge) map[gate.AccountKind]time.Duration {
 }
 
 func (a *App) openEyes() error {
+	manifest, err := hashManifest(a.cfg.Models.Manifest)
+	if err != nil {
+		return fmt.Errorf("load models.manifest: %w", err)
+	}
+	a.manifest = manifest
 	models, err := configs.LoadModels(a.cfg.Models.Manifest)
 	if err != nil {
 		return fmt.Errorf("load models.manifest: %w", err)
@@ -222,13 +227,10 @@ func (a *App) laneOptions() gate.Options {
 	if c.Gate.Direction == hal.Exit.String() {
 		direction = gate.DirExit
 	}
+	a.rules.begin(a.localRules(direction))
 	return gate.Options{
-		Policy: gate.Policy{
-			Crossing: c.Gate.Crossing, Direction: direction, PassTypes: passRules(), Passback: passback,
-			CacheMaxAge: c.Policy.CacheMaxAge, KindMaxAge: kindMaxAge(c.Policy.KindMaxAge), ClockMargin: clockMargin,
-			ObserveLiveness: c.Models.Liveness == "observe",
-		},
-		Times: times, Mode: a.modes.now(), Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: a.matcher, Tracker: newFollower(a.matcher.model.Limits.Reject),
+		Policy: a.rules.Policy(), Rules: a.rules.Policy,
+		Times: times, Mode: a.modes.now(), Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: ruledMatcher{a.matcher, &a.rules}, Tracker: newFollower(a.matcher.model.Limits.Reject),
 		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
 		Mono: a.mono, Beat: a.beat(),

@@ -260,7 +260,7 @@ func TestDiagnosticsAreBoundedAndNameNobody(t *testing.T) {
 	}
 	d := a.diagnostics()
 	b, err := d.encode()
-	if err != nil || strings.Contains(string(b), secret) || len(d.Config) != 64 || d.DiskSize == 0 || d.Stacks == "" {
+	if err != nil || strings.Contains(string(b), secret) || d.Config == "" || d.DiskSize == 0 || d.Stacks == "" {
 		t.Fatalf("%.300s, %v", b, err)
 	}
 	d.Stacks = strings.Repeat("s", wire.MaxDiagnostics)
@@ -274,14 +274,5 @@ func TestDiagnosticsAreBoundedAndNameNobody(t *testing.T) {
 	out := give(t, a, link.Order{Command: wire.Command{ID: testID, Do: wire.DoDiagnostics}})
 	if len(out.sealed) == 0 {
 		t.Fatal("nothing sealed")
-	}
-}
-
-func TestConfigHashFollowsValues(t *testing.T) {
-	c := goodStation(t)
-	one, same := configHash(c), configHash(c)
-	c.Policy.ReferralHold++
-	if one != same || one == configHash(c) {
-		t.Fatal("the hash does not follow the values")
 	}
 }

@@ -58,6 +58,8 @@ type App struct {
 	replays   *replays
 	snapshots *snapshots
 	commands  *commands
+	documents *documentStore
+	lag       lag
 	control   *control
 	greet     chan struct{} // a gate has come
 	conn      atomic.Uint64 // announced connection to our own broker; 0: none
@@ -157,6 +159,9 @@ func (a *App) openStores(ctx context.Context) error {
 	}
 	a.ledger.publish, a.ledger.now = a.publishChanges, a.opts.Now
 	if a.snapshots, err = openSnapshots(filepath.Join(a.opts.Store, "snapshots"), a.ledger, a.opts.SnapshotBehind, a.opts.Logger); err != nil {
+		return err
+	}
+	if a.documents, err = openDocuments(ctx, a.store); err != nil {
 		return err
 	}
 	if a.events, err = openEvents(ctx, a.store); err != nil {

@@ -140,8 +140,10 @@ func TestResultsThatNobodyAskedFor(t *testing.T) {
 	if c.settle("lane-2", wire.Result{ID: "a"}, now) || c.settle("lane-1", wire.Result{ID: "b", Newest: seq + 50}, now) {
 		t.Fatal("settled by another gate, or another id")
 	}
-	if !c.settle("lane-1", wire.Result{ID: "a"}, now) || !c.settle("lane-1", wire.Result{ID: "a"}, now) || len(in) != 1 {
-		t.Fatal("said twice is settled once")
+	for range 2 {
+		if !c.settle("lane-1", wire.Result{ID: "a"}, now) || len(in) != 1 {
+			t.Fatal("said twice is settled once")
+		}
 	}
 	end()
 	if c.settle("lane-1", wire.Result{ID: "a"}, now) {

@@ -74,6 +74,7 @@ func reply(w http.ResponseWriter, v any, err error) {
 		negative := errors.Is(err, wire.ErrDecision) || errors.Is(err, wire.ErrChange) ||
 			errors.Is(err, ErrNoAccount) || errors.Is(err, ErrTransition) || errors.Is(err, ErrNoDecision) || errors.Is(err, ErrGate) ||
 			errors.Is(err, ErrTrust) || errors.Is(err, ErrLookup) || errors.Is(err, wire.ErrWatched) ||
+			errors.Is(err, ErrPolicy) || errors.Is(err, wire.ErrPolicy) || errors.Is(err, ErrOfficer) || errors.Is(err, wire.ErrOfficers) ||
 			errors.Is(err, ErrCommand) || errors.Is(err, wire.ErrCommand)
 		w.WriteHeader(map[bool]int{true: http.StatusUnprocessableEntity, false: http.StatusInternalServerError}[negative])
 		v = fault{err.Error(), negative}

@@ -132,7 +132,9 @@ type GateStatus struct {
 	// CertificateUntil is when the gate's certificate ends.
 	CertificateUntil time.Time         `json:"certificate_until,omitzero"`
 	Stored           map[string]uint64 `json:"stored"` // records of the present epoch, by stream
-	Counters         map[string]uint64 `json:"counters,omitempty"`
+	// Drift names what the gate works by that is not what HQ has it work by.
+	Drift    []string          `json:"drift,omitempty"`
+	Counters map[string]uint64 `json:"counters,omitempty"`
 }
 
 func (f *fleet) status() ([]GateStatus, map[string]uint64) {

@@ -227,14 +227,19 @@ type gateRig struct {
 	orders   chan link.Order
 	// onCommand is called with each command, where not nil.
 	onCommand func(link.Order)
-	stop      func()
+	documents chan link.Document
+	// onDocument is called with each, where not nil.
+	onDocument func(link.Document)
+	mu         *sync.Mutex
+	state      wire.State // what the gate says of itself
+	stop       func()
 }
 
 func newGate(t *testing.T, h *hqRig, name string) *gateRig {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gateRig{
-		t: t, dir: dir, changed: make(chan string, 4096), catching: make(chan bool, 256), online: make(chan bool, 256), fatal: make(chan error, 8), orders: make(chan link.Order, 64),
+		t: t, dir: dir, changed: make(chan string, 4096), catching: make(chan bool, 256), online: make(chan bool, 256), fatal: make(chan error, 8), orders: make(chan link.Order, 64), documents: make(chan link.Document, 64), mu: new(sync.Mutex),
 	}
 	var err error
 	if g.id, err = vault.NewIdentity(filepath.Join(dir, "id"), name); err != nil {
@@ -342,7 +347,13 @@ func (g *gateRig) startAt(h *hqRig, broker string) {
 		OnOnline:     func(on bool) { offer(g.online, on) },
 		OnFatal:      func(err error) { offer(g.fatal, err) },
 		OnCommand:    g.onCommand,
-		Backoff:      10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
+		OnDocument:   g.onDocument,
+		State: func() wire.State {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return g.state
+		},
+		Backoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
 	})
 	if err != nil {
 		g.t.Fatal(err)

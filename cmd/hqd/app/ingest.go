@@ -83,6 +83,7 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 			return err
 		}
 		a.fleet.with(g.Gate, func(s *gateState) { s.say(st) })
+		a.onLag(ctx, st, time.Now())
 	case wire.TypeHello:
 		h, err := wire.Decode[wire.Hello](payload)
 		if err != nil {

@@ -40,6 +40,7 @@ func (a *App) announce(conn uint64) {
 		}
 	}
 	a.sendHead()
+	a.sendDocuments(context.Background()) // bounded; there is no caller who could tire
 	a.conn.Store(conn)
 	a.sendState()
 }

@@ -31,6 +31,10 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /fleet", a.showFleet)
 	mux.HandleFunc("POST /snapshot", a.makeSnapshot)
 	mux.HandleFunc("POST /command", a.command)
+	mux.HandleFunc("GET /policy", a.showPolicy)
+	mux.HandleFunc("POST /policy", a.publishPolicy)
+	mux.HandleFunc("GET /officers", a.listOfficers)
+	mux.HandleFunc("POST /officers", a.changeOfficers)
 	mux.HandleFunc("GET /status", a.status)
 	mux.HandleFunc("POST /gates", a.addGate)
 	mux.HandleFunc("POST /gates/renew", a.renewGate)
@@ -154,6 +158,11 @@ func (a *App) status(w http.ResponseWriter, r *http.Request) {
 	s := Status{Address: a.Address(), Online: a.session.Connected(), Simulated: a.opts.Simulated, Head: a.ledger.Head()}
 	s.Accounts, s.Decisions, s.Watched = a.ledger.count()
 	s.Gates, s.Counters = a.fleet.status()
+	policy, officers, err := a.current(r.Context())
+	if err != nil {
+		reply(w, nil, err)
+		return
+	}
 	stored := make(map[string]map[string]uint64)
 	subjects, err := a.records.subjects(r.Context(), "rec.>")
 	for subject := range subjects {
@@ -175,6 +184,7 @@ func (a *App) status(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := range s.Gates {
 		s.Gates[i].Stored = stored[s.Gates[i].Gate]
+		s.Gates[i].Drift = drift(s.Gates[i].State, policy, officers)
 	}
 	reply(w, s, err)
 }

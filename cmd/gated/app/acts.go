@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"bordergate/gate"
+	"bordergate/sync/wire"
+)
+
+// modeByStation is who orders a mode at the gate itself.
+const modeByStation = "station"
+
+// actWait is how long the lane has to show that it follows an act.
+const actWait = time.Second
+
+// NonceAnswer is what an officer has to sign over.
+type NonceAnswer struct {
+	Gate   string `json:"gate"`
+	Nonce  string `json:"nonce"`
+	ValidS int    `json:"valid_s"`
+	// Tx is the newest transaction that ended, whose traveller he may have
+	// before him; empty where there is none.
+	Tx string `json:"tx,omitempty"`
+}
+
+// ActAnswer is what came of an act.
+type ActAnswer struct {
+	Do      string `json:"do"`
+	Outcome string `json:"outcome"` // executed or refused
+	Why     string `json:"why,omitempty"`
+}
+
+func (c *control) nonce(w http.ResponseWriter, _ *http.Request) {
+	if c.app.officers == nil {
+		refuse(w, http.StatusServiceUnavailable, "headquarters' keys are not here; see the status page")
+		return
+	}
+	out := NonceAnswer{Gate: c.app.cfg.Gate.ID, Nonce: c.app.officers.nonce(), ValidS: int(actLife / time.Second)}
+	if _, recent := c.app.hub.snapshot(); len(recent) > 0 {
+		out.Tx = recent[len(recent)-1].Tx
+	}
+	writeJSON(w, out)
+}
+
+func (c *control) act(w http.ResponseWriter, r *http.Request) {
+	if c.app.officers == nil {
+		refuse(w, http.StatusServiceUnavailable, "headquarters' keys are not here; see the status page")
+		return
+	}
+	signed, err := io.ReadAll(io.LimitReader(r.Body, maxAct+1))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "the act did not come whole")
+		return
+	}
+	out := c.app.carryOut(r.Context(), signed)
+	if out.Outcome != wire.OutcomeExecuted {
+		w.WriteHeader(http.StatusForbidden)
+	}
+	writeJSON(w, out)
+}
+
+// carryOut verifies an act, has the lane follow it and records either way. What
+// nobody has signed is counted and not recorded: it is nobody's.
+func (a *App) carryOut(ctx context.Context, signed []byte) ActAnswer {
+	act, who, err := a.officers.verify(signed)
+	if err == nil {
+		err = a.follow(ctx, act, who)
+	}
+	out := ActAnswer{Do: act.Do, Outcome: wire.OutcomeExecuted}
+	if err != nil {
+		out.Outcome, out.Why = wire.OutcomeRefused, err.Error()
+		if a.hq != nil {
+			a.hq.gate.Count("officer_act_refused")
+		}
+		a.log.Warn("Act of an officer refused", "do", act.Do, "error", err)
+	}
+	if who.ID != "" {
+		a.recorder.note(wire.StreamAlarm, "officer_act", struct {
+			Do      string `json:"do"`
+			Officer string `json:"officer"` // a service id, no name
+			Key     string `json:"key"`
+			Tx      string `json:"tx,omitempty"`
+			Mode    string `json:"mode,omitempty"`
+			Outcome string `json:"outcome"`
+			Why     string `json:"why,omitempty"`
+		}{act.Do, who.ID, who.Kid(), act.Tx, act.Mode, out.Outcome, out.Why})
+	}
+	return out
+}
+
+// follow has the lane do what an officer may. What the lane itself forbids, in
+// an emergency, at an obstruction or without a journal, stays forbidden.
+func (a *App) follow(ctx context.Context, act wire.Act, who wire.Officer) error {
+	if a.lane == nil {
+		return errors.New("the lane is not there: see the status page")
+	}
+	switch act.Do {
+	case wire.ActMode:
+		mode := wireMode(act.Mode)
+		if act.Mode == gate.ModeMaintenance.String() {
+			mode = gate.ModeMaintenance
+		}
+		a.order(modeByStation, mode)
+		return nil
+	case wire.ActSignOff:
+		return a.told(ctx, gate.SignOff(monoNow()), errors.New("the emergency is not over: its input is still active, or there was none"),
+			func(before, now gate.View) bool { return before.State == gate.Emergency && now.State != gate.Emergency })
+	case wire.ActOverride:
+		var tx gate.TxID
+		if n, err := hex.Decode(tx[:], []byte(act.Tx)); err != nil || n != len(tx) {
+			return wire.ErrOfficers
+		}
+		return a.told(ctx, gate.Override(monoNow(), tx, who.ID), errors.New("no referred traveller of this transaction stands there, or the lane must not open now"),
+			func(_, now gate.View) bool {
+				return now.Tx == tx && (now.State == gate.Deciding || now.State == gate.Granted)
+			})
+	default:
+		return errors.New("a stamp is recorded at headquarters: hqd stamp")
+	}
+}
+
+// told posts an input and waits until the lane shows that it follows.
+func (a *App) told(ctx context.Context, in gate.Input, otherwise error, done func(before, now gate.View) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, actWait)
+	defer cancel()
+	events, end := a.hub.listen()
+	defer end()
+	before, _ := a.hub.snapshot()
+	a.post(in)
+	for {
+		if v, _ := a.hub.snapshot(); done(before, v) {
+			return nil
+		}
+		select {
+		case _, ok := <-events:
+			if !ok {
+				return otherwise
+			}
+		case <-ctx.Done():
+			return otherwise
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http/httptest"
+	"testing"
+
+	"bordergate/gate"
+	"bordergate/sync/wire"
+)
+
+// actRig is a gate whose lane runs and which knows one officer.
+func actRig(t *testing.T, acts ...string) (*App, *officerRig) {
+	t.Helper()
+	a := newOrderRig(t)
+	serviceable(a)
+	reach(t, a, "ready", inState(gate.Ready))
+	r := newOfficerRig(t, func(o *wire.Officer) { o.Acts = acts })
+	r.mono = monoNow
+	a.officers = r.officers
+	return a, r
+}
+
+// do goes the whole way over the control socket's handlers.
+func do(t *testing.T, a *App, r *officerRig, act wire.Act) ActAnswer {
+	t.Helper()
+	c := &control{app: a}
+	w := httptest.NewRecorder()
+	c.nonce(w, nil)
+	var n NonceAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &n); err != nil || n.Gate != "lane-1" {
+		t.Fatalf("%s, %v", w.Body, err)
+	}
+	act.Nonce = n.Nonce
+	signed := r.act(n.Nonce, func(_ *wire.Header, a *wire.Act) { *a = act })
+	w = httptest.NewRecorder()
+	c.act(w, httptest.NewRequestWithContext(t.Context(), "POST", "/v1/officer/act", bytes.NewReader(signed)))
+	var out ActAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || (w.Code == 200) != (out.Outcome == wire.OutcomeExecuted) {
+		t.Fatalf("%d %s, %v", w.Code, w.Body, err)
+	}
+	return out
+}
+
+func TestOfficerRunsTheLane(t *testing.T) {
+	a, r := actRig(t, wire.ActMode)
+	if out := do(t, a, r, wire.Act{Do: wire.ActMode, Mode: "maintenance"}); out.Outcome != wire.OutcomeExecuted {
+		t.Fatalf("%+v", out)
+	}
+	reach(t, a, "maintenance", inState(gate.Maintenance))
+	give(t, a, mode(wire.ModeClosed)) // headquarters' closure stands above it
+	if out := do(t, a, r, wire.Act{Do: wire.ActMode, Mode: "normal"}); out.Outcome != wire.OutcomeExecuted || a.modes.now() != gate.ModeClosed {
+		t.Fatalf("%+v, %v", out, a.modes.now())
+	}
+	if out := do(t, a, r, wire.Act{Do: wire.ActSignOff}); out.Outcome != wire.OutcomeRefused || out.Why == "" {
+		t.Fatalf("without the right: %+v", out)
+	}
+}
+
+func TestOfficerSignsAnEmergencyOff(t *testing.T) {
+	a, r := actRig(t, wire.ActSignOff)
+	a.post(gate.EmergencyInput(monoNow(), gate.On))
+	reach(t, a, "the emergency", inState(gate.Emergency))
+	if out := do(t, a, r, wire.Act{Do: wire.ActSignOff}); out.Outcome != wire.OutcomeRefused {
+		t.Fatalf("while it lasts: %+v", out)
+	}
+	a.post(gate.EmergencyInput(monoNow(), gate.Off))
+	if out := do(t, a, r, wire.Act{Do: wire.ActSignOff}); out.Outcome != wire.OutcomeExecuted {
+		t.Fatalf("%+v", out)
+	}
+	reach(t, a, "ready", inState(gate.Ready))
+}
+
+func TestOverrideNeedsAReferredTraveller(t *testing.T) {
+	a, r := actRig(t, wire.ActOverride, wire.ActStamp)
+	for _, act := range []wire.Act{{Do: wire.ActOverride, Tx: testID}, {Do: wire.ActStamp, Tx: testID}} {
+		if out := do(t, a, r, act); out.Outcome != wire.OutcomeRefused || out.Why == "" {
+			t.Fatalf("%s: %+v", act.Do, out)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package gate
+
+import (
+	"slices"
+
+	"bordergate/gate/reason"
+)
+
+// An officer may let a referred traveller through while he stands there. His
+// act is a decision of its own under the transaction's id: durable before the
+// grant, one grant, closed by a sensor, and recorded with his id and with every
+// reason that he overrode. What is final, an emergency, an obstruction or a
+// journal that takes no records, he cannot override, nor can a turnstile be
+// granted that is not there.
+
+// override begins the officer's decision on the traveller who was referred
+// last.
+func override(m *machine, in Input) State {
+	t := m.last
+	if t == nil || in.tx != t.id || in.officer == "" || m.presence != On || !m.mayOverride() {
+		return m.state
+	}
+	m.last = nil // one act, one decision
+	m.tx = &transaction{
+		id: t.id, begun: in.At, steps: map[string]int64{StepPresence: 0}, read: t.read, claim: t.claim,
+		marks: t.marks, officer: in.officer,
+	}
+	m.tx.verdict = Verdict{Outcome: reason.Overridden, Reasons: reason.Add(slices.Clone(t.verdict.Reasons), reason.OfficerDecision)}
+	m.tx.step(StepVerdict, in.At)
+	m.record(Entry{
+		Tx: t.id, Kind: EntryDecision, At: in.At, Public: m.public(reason.Overridden, m.tx.verdict.Reasons), Personal: m.tx.officers(),
+	})
+	return Deciding
+}
+
+// mayOverride is false where what no officer can override holds.
+func (m *machine) mayOverride() bool {
+	return m.journal && m.turnstile && m.emergency == Off && m.obstruction == Off
+}
+
+// carryOverride grants what an officer decided, if it may still be.
+func (m *machine) carryOverride(in Input) State {
+	t := m.tx
+	switch {
+	case !m.turnstile:
+		return deviceChanged(m, in)
+	case m.presence != On:
+		m.finish(reason.Abandoned, t.overridden(), false, in.At)
+		return Ready
+	case !m.journal:
+		m.finish(reason.Referred, reason.Add(slices.Clone(t.overridden()), reason.JournalFault), false, in.At)
+		return ReferredAway
+	case !m.mayOverride():
+		m.finish(reason.Referred, reason.Add(slices.Clone(t.overridden()), reason.Obstruction), false, in.At)
+		return ReferredAway
+	}
+	return m.grant(in.At)
+}
+
+// referred is what an officer may decide on of a transaction that ended so: its
+// traveller and why he was not let through, and no face; nil for any other end.
+func (t *transaction) referred(o reason.Outcome) *transaction {
+	if o != reason.Referred && o != reason.Refused {
+		return nil
+	}
+	return &transaction{id: t.id, read: t.read, claim: t.claim, marks: t.marks, verdict: t.verdict}
+}
+
+// through is the outcome of a completed passage.
+func (t *transaction) through() reason.Outcome {
+	if t.officer != "" {
+		return reason.Overridden
+	}
+	return reason.Admitted
+}
+
+// overridden are the reasons that an officer overrode, with his own.
+func (t *transaction) overridden() []reason.Reason {
+	if t.officer == "" {
+		return nil
+	}
+	return t.verdict.Reasons
+}
+
+// officers is the sealed part of an officer's decision.
+func (t *transaction) officers() *Personal {
+	p := personal(t.claim)
+	if p == nil {
+		p = &Personal{}
+	}
+	p.Officer = t.officer
+	return p
+}
+
+// moved notes a completed passage of a pass that was read.
+func (m *machine) moved(at int64) {
+	if n := m.tx.claim.Pass.Number; n != "" {
+		m.o.Register.Moved(n, m.o.Policy.Direction, at)
+	}
+}
+
+// unsure notes a passage that nobody knows the end of.
+func (m *machine) unsure(t *transaction) {
+	if n := t.claim.Pass.Number; n != "" {
+		m.o.Register.Unsure(n)
+	}
+}

@@ -1,0 +1,150 @@
+package gate
+
+import (
+	"slices"
+	"testing"
+
+	"bordergate/gate/reason"
+)
+
+// referredRig is a lane whose traveller was referred and stands there still.
+func referredRig(t *testing.T) (*rig, TxID) {
+	t.Helper()
+	r := newRig(t)
+	r.open(t)
+	a := r.account["a1"]
+	a.Status = AccountSuspended
+	r.account["a1"] = a
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
+	r.flushAll()
+	if r.m.state != ReferredAway || r.m.last == nil || len(r.grants) != 0 {
+		t.Fatalf("state %v, %d grants", r.m.state, len(r.grants))
+	}
+	return r, r.m.last.id
+}
+
+func TestOfficerLetsAReferredTravellerThrough(t *testing.T) {
+	r, tx := referredRig(t)
+	r.give(Override(0, tx, "o-17"))
+	if r.m.state != Deciding || len(r.grants) != 0 {
+		t.Fatalf("state %v, granted before the record: %v", r.m.state, r.grants)
+	}
+	r.flushAll()
+	if r.m.state != Granted || !slices.Equal(r.grants, []TxID{tx}) || r.durable[tx] != reason.Overridden {
+		t.Fatalf("state %v, grants %v, durable %v", r.m.state, r.grants, r.durable[tx])
+	}
+	r.give(AccountChanged(0, "")) // the officer knew it
+	r.give(PassageStarted(0, tx), Presence(0, Off), PassageCompleted(0, tx))
+	r.flushAll()
+	last := r.entries[len(r.entries)-1]
+	want := []reason.Reason{reason.AccountSuspended, reason.OfficerDecision}
+	if last.Kind != EntryOutcome || last.Public.Outcome != reason.Overridden || !slices.Equal(last.Public.Reasons, want) {
+		t.Fatalf("recorded %+v", last)
+	}
+	decision := r.entries[len(r.entries)-2]
+	if decision.Kind != EntryDecision || decision.Personal == nil || decision.Personal.Officer != "o-17" || decision.Personal.PassNumber != "P1" {
+		t.Fatalf("recorded %+v", decision)
+	}
+	if !r.passes["P1"].Last.Known {
+		t.Error("the passage is no movement")
+	}
+}
+
+func TestOverridesThatChangeNothing(t *testing.T) {
+	for name, do := range map[string]func(r *rig, tx TxID){
+		"another transaction": func(r *rig, tx TxID) { tx[0]++; r.give(Override(0, tx, "o-17")) },
+		"nobody":              func(r *rig, tx TxID) { r.give(Override(0, tx, "")) },
+		"he has gone":         func(r *rig, tx TxID) { r.give(Presence(0, Off), Override(0, tx, "o-17")) },
+		"another came":        func(r *rig, tx TxID) { r.give(Presence(0, Off), Presence(0, On), Override(0, tx, "o-17")) },
+		"emergency":           func(r *rig, tx TxID) { r.give(EmergencyInput(0, On), Override(0, tx, "o-17")) },
+		"emergency unknown":   func(r *rig, tx TxID) { r.give(EmergencyInput(0, Unknown), Override(0, tx, "o-17")) },
+		"obstruction":         func(r *rig, tx TxID) { r.give(Obstruction(0, On), Override(0, tx, "o-17")) },
+		"journal fault":       func(r *rig, tx TxID) { r.give(JournalLost(0), Override(0, tx, "o-17")) },
+		"turnstile away":      func(r *rig, tx TxID) { r.give(TurnstileUp(0, false), Override(0, tx, "o-17")) },
+		"journal fails":       func(r *rig, tx TxID) { r.give(Override(0, tx, "o-17")); r.flush(errDisk) },
+		"obstruction meanwhile": func(r *rig, tx TxID) {
+			r.give(Override(0, tx, "o-17"), Obstruction(0, On))
+			r.flushAll()
+		},
+		"emergency meanwhile": func(r *rig, tx TxID) {
+			r.give(Override(0, tx, "o-17"), EmergencyInput(0, On))
+			r.flushAll()
+		},
+		"gone meanwhile": func(r *rig, tx TxID) {
+			r.give(Override(0, tx, "o-17"), Presence(0, Off))
+			r.flushAll()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, tx := referredRig(t)
+			do(r, tx)
+			r.flushAll()
+			if len(r.grants) != 0 {
+				t.Fatalf("granted in state %v", r.m.state)
+			}
+		})
+	}
+}
+
+func TestOneActOneGrant(t *testing.T) {
+	r, tx := referredRig(t)
+	r.give(Override(0, tx, "o-17"), Override(0, tx, "o-17"))
+	r.flushAll()
+	r.give(Override(0, tx, "o-17"), PassageTimeout(0, tx))
+	r.flushAll()
+	r.give(Override(0, tx, "o-17"))
+	r.flushAll()
+	if len(r.grants) != 1 || r.m.state != ReferredAway {
+		t.Fatalf("%d grants, state %v", len(r.grants), r.m.state)
+	}
+}
+
+func TestAdmittedTravellerIsNotOverridden(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	r.usable(3)
+	r.give(Symbol(0, r.documents(), r.now, []byte("good")))
+	r.flushAll()
+	if r.m.state != Granted {
+		t.Fatalf("state %v", r.m.state)
+	}
+	r.give(Override(0, r.m.tx.id, "o-17"))
+	if len(r.grants) != 1 || r.m.tx.officer != "" {
+		t.Fatalf("grants %v", r.grants)
+	}
+}
+
+// TestPolicyInForceDecides: the lane asks for its rules at each turn, and what
+// they forbid withholds a grant that is on its way.
+func TestPolicyInForceDecides(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*Policy)
+		want   []reason.Reason
+	}{
+		"lost":          {func(p *Policy) { p.Lost = true }, []reason.Reason{reason.CacheStale}},
+		"other models":  {func(p *Policy) { p.NoModels = true }, []reason.Reason{reason.BiometricsUnavailable}},
+		"type accepted": {func(p *Policy) { p.PassTypes = map[string]PassRule{"port_permit": {Level: 2}} }, []reason.Reason{reason.PassType}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			now := goodPolicy()
+			now.Version = 7
+			r.m.o.Rules = func() Policy { return now }
+			r.open(t)
+			r.give(Presence(0, On))
+			r.usable(3)
+			r.give(Symbol(0, r.documents(), r.now, []byte("good")))
+			if r.entries[len(r.entries)-1].Public.Policy != 7 {
+				t.Fatalf("recorded %+v", r.entries[len(r.entries)-1].Public)
+			}
+			tc.change(&now)
+			r.flushAll()
+			if len(r.grants) != 0 || !slices.Equal(r.entries[len(r.entries)-1].Public.Reasons, tc.want) {
+				t.Fatalf("grants %v, recorded %v", r.grants, r.entries[len(r.entries)-1].Public.Reasons)
+			}
+		})
+	}
+}
