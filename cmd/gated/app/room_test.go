@@ -263,9 +263,9 @@ func (bubbleClock) Wall() (time.Time, gate.ClockTrust, time.Time) {
 	return time.Now(), gate.ClockSynced, time.Time{}
 }
 
-// TestRetentionOverMonths lets a gate record for a hundred days, headquarters
-// away for the last forty, and looks at what is left.
-func TestRetentionOverMonths(t *testing.T) {
+// TestRetentionOverWeeks lets a gate record for forty days, headquarters away for
+// the last sixteen, and looks at what is left.
+func TestRetentionOverWeeks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 		v, err := vault.Open(filepath.Join(dir, "keys"), [32]byte{1})
@@ -279,14 +279,14 @@ func TestRetentionOverMonths(t *testing.T) {
 		rec := &recorder{journal: j, clock: bubbleClock{}, log: log, notify: func() {}}
 		keep := &retention{
 			journal: j, vault: v, clock: bubbleClock{}, log: log, note: rec.note,
-			keep:    map[vault.Class]time.Duration{vault.ClassCrossing: 30 * day, vault.ClassAlarm: 60 * day, vault.ClassImage: 10 * day},
-			records: map[wire.Stream]time.Duration{wire.StreamCrossing: 30 * day, wire.StreamAlarm: 60 * day, wire.StreamTelemetry: 5 * day, wire.StreamImage: 10 * day},
+			keep:    map[vault.Class]time.Duration{vault.ClassCrossing: 12 * day, vault.ClassAlarm: 24 * day, vault.ClassImage: 4 * day},
+			records: map[wire.Stream]time.Duration{wire.StreamCrossing: 12 * day, wire.StreamAlarm: 24 * day, wire.StreamTelemetry: 2 * day, wire.StreamImage: 4 * day},
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- keep.serve(ctx) }()
 		first := time.Now()
-		for d := range 100 {
+		for d := range 40 {
 			for s, class := range map[wire.Stream]uint8{
 				wire.StreamCrossing: vault.ClassCrossing, wire.StreamAlarm: vault.ClassAlarm, wire.StreamTelemetry: 0, wire.StreamImage: vault.ClassImage,
 			} {
@@ -297,7 +297,7 @@ func TestRetentionOverMonths(t *testing.T) {
 				if _, err := j.Append(t.Context(), draft); err != nil {
 					t.Fatal(err)
 				}
-				if d < 60 {
+				if d < 24 {
 					acknowledgeLast(t, j, s)
 				}
 			}
@@ -306,18 +306,18 @@ func TestRetentionOverMonths(t *testing.T) {
 		}
 		stop()
 		<-done
-		today := vault.Day(first) + 100
+		today := vault.Day(first) + 40
 		for class, want := range map[uint8]uint32{
-			vault.ClassCrossing: vault.Day(first) + 60, // headquarters lacks what came from there on
-			vault.ClassAlarm:    today - 60,
-			vault.ClassImage:    today - 10, // on time, whoever has it
+			vault.ClassCrossing: vault.Day(first) + 24, // headquarters lacks what came from there on
+			vault.ClassAlarm:    today - 24,
+			vault.ClassImage:    today - 4, // on time, whoever has it
 		} {
 			days, err := v.Days(class)
 			if err != nil || len(days) == 0 || days[0] < want-1 || days[0] > want+1 {
 				t.Errorf("class %d is kept from day %v on, want %d: %v", class, days[:min(len(days), 3)], want, err)
 			}
 			proofs, err := v.Proofs(class)
-			if err != nil || len(proofs)+len(days) != 100 {
+			if err != nil || len(proofs)+len(days) != 40 {
 				t.Errorf("class %d: %d days kept, %d proven deleted, %v", class, len(days), len(proofs), err)
 			}
 		}
@@ -328,7 +328,7 @@ func TestRetentionOverMonths(t *testing.T) {
 		if kinds[KindDestroyed] == 0 || kinds[KindPruned] == 0 {
 			t.Errorf("on record: %v", kinds)
 		}
-		for s, from := range map[wire.Stream]uint64{wire.StreamCrossing: 61, wire.StreamTelemetry: 61, wire.StreamImage: 61} {
+		for s, from := range map[wire.Stream]uint64{wire.StreamCrossing: 25, wire.StreamTelemetry: 25, wire.StreamImage: 25} {
 			if rg := j.Ranges()[s-1]; rg.First != from {
 				t.Errorf("%s is kept from record %d on, want %d", rg.Name, rg.First, from)
 			}
