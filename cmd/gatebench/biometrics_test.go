@@ -212,13 +212,18 @@ func TestStreamRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows[0].Value != 500 || rows[0].OK || rows[1].Value != 860 || rows[1].OK || rows[2].Value != 860 || !rows[3].OK || rows[4].Value != 20 {
+	if rows[0].Value != 500 || rows[0].OK || rows[1].Value != 860 || rows[1].OK || rows[2].Value != 0 || !rows[3].OK || rows[4].Value != 20 {
 		t.Errorf("rows %+v", rows)
 	}
 	// Whoever was admitted with his liveness open has no time, and is no success.
 	r.Travellers[0].FaceMS = 0
 	if rows, err := streamRows(r, io.Discard); err != nil || rows[3].OK || rows[3].Value != 1 {
-		t.Errorf("one left open: %+v, %v", rows, err)
+		t.Errorf("one admitted and not decided on: %+v, %v", rows, err)
+	}
+	// Whoever is referred at the time limit counts as slower than all others.
+	r.Travellers[0].Outcome, r.Travellers[1].Outcome, r.Travellers[1].FaceMS = "referred", "referred", 0
+	if rows, err := streamRows(r, io.Discard); err != nil || rows[1].Value != streamNever || rows[1].OK || rows[2].Value != 2 || !rows[3].OK {
+		t.Errorf("two left open: %+v, %v", rows, err)
 	}
 }
 

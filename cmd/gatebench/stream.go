@@ -17,6 +17,8 @@ import (
 const (
 	streamMedian = 400
 	streamP95    = 700
+	// streamNever stands for whoever was referred at the time limit, his face still open: longer than any decision can take.
+	streamNever = 60_000
 )
 
 // streamReport is what is read of the simulator's report.
@@ -66,27 +68,34 @@ func measureStream(ctx context.Context, o faceOptions, w, progress io.Writer) ([
 func streamRows(r streamReport, w io.Writer) ([]row, error) {
 	var times []float64
 	people, live, ends := map[string]bool{}, map[string]int{}, map[string]int{}
+	decided, left, unjudged := 0, 0, 0
 	for _, t := range r.Travellers {
 		ends[t.Outcome]++
-		if t.FaceMS > 0 {
+		switch {
+		case t.FaceMS > 0:
+			decided++
 			times = append(times, t.FaceMS)
 			people[t.Face] = true
 			live[t.Liveness]++
+		case t.Outcome == "admitted":
+			unjudged++
+		default:
+			left++
+			times = append(times, streamNever)
 		}
 	}
-	if len(times) == 0 {
+	if decided == 0 {
 		return nil, fmt.Errorf("none of %d travellers was decided on after his face came into view", len(r.Travellers))
 	}
-	p50, p95, most := quantile(times, 0.5), quantile(times, 0.95), quantile(times, 1)
+	p50, p95 := quantile(times, 0.5), quantile(times, 0.95)
 	fmt.Fprintf(w, "\nFace in view to match and liveness decided, 25 frames/s over HTTP, gate and simulator on one machine: "+
-		"median %.0f ms, p95 %.0f, max %.0f; %d travellers of %d, %d people, %v, liveness %v, photographs %v\n",
-		p50, p95, most, len(times), len(r.Travellers), len(people), ends, live, r.Sources)
-	left := len(r.Travellers) - len(times)
+		"median %.0f ms, p95 %.0f; %d of %d travellers decided, %d people, %v, liveness %v, photographs %v\n",
+		p50, p95, decided, len(r.Travellers), len(people), ends, live, r.Sources)
 	return []row{
 		{Name: "face in view to decided, median", Value: p50, Unit: "ms", Goal: fmt.Sprintf("<= %d", streamMedian), OK: p50 <= streamMedian},
 		{Name: "face in view to decided, p95", Value: p95, Unit: "ms", Goal: fmt.Sprintf("<= %d", streamP95), OK: p95 <= streamP95},
-		{Name: "face in view to decided, max", Value: most, Unit: "ms", OK: true},
-		{Name: "face in view to decided, left open", Value: float64(left), Unit: "people", Goal: "0", OK: left == 0},
-		{Name: "face in view to decided, travellers", Value: float64(len(times)), Unit: "people", OK: true},
+		{Name: "face in view, open at the time limit", Value: float64(left), Unit: "people", OK: true},
+		{Name: "admitted without both decided", Value: float64(unjudged), Unit: "people", Goal: "0", OK: unjudged == 0},
+		{Name: "face in view to decided, travellers", Value: float64(decided), Unit: "people", OK: true},
 	}, nil
 }
