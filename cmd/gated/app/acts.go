@@ -109,37 +109,39 @@ func (a *App) follow(ctx context.Context, act wire.Act, who wire.Officer) error 
 		return nil
 	case wire.ActSignOff:
 		return a.told(ctx, gate.SignOff(monoNow()), errors.New("the emergency is not over: its input is still active, or there was none"),
-			func(before, now gate.View) bool { return before.State == gate.Emergency && now.State != gate.Emergency })
+			func(before, now event) bool {
+				return before.State == gate.Emergency.String() && now.State != gate.Emergency.String()
+			})
 	case wire.ActOverride:
 		var tx gate.TxID
 		if n, err := hex.Decode(tx[:], []byte(act.Tx)); err != nil || n != len(tx) {
 			return wire.ErrOfficers
 		}
 		return a.told(ctx, gate.Override(monoNow(), tx, who.ID), errors.New("no referred traveller of this transaction stands there, or the lane must not open now"),
-			func(_, now gate.View) bool {
-				return now.Tx == tx && (now.State == gate.Deciding || now.State == gate.Granted)
+			func(_, now event) bool {
+				return now.Tx == tx.String() && (now.State == gate.Deciding.String() || now.State == gate.Granted.String())
 			})
 	default:
 		return errors.New("a stamp is recorded at headquarters: hqd stamp")
 	}
 }
 
-// told posts an input and waits until the lane shows that it follows.
-func (a *App) told(ctx context.Context, in gate.Input, otherwise error, done func(before, now gate.View) bool) error {
+// told posts an input and waits until the lane has shown that it follows.
+func (a *App) told(ctx context.Context, in gate.Input, otherwise error, done func(before, now event) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, actWait)
 	defer cancel()
 	events, end := a.hub.listen()
 	defer end()
-	before, _ := a.hub.snapshot()
+	before := <-events // how the lane stands
 	a.post(in)
 	for {
-		if v, _ := a.hub.snapshot(); done(before, v) {
-			return nil
-		}
 		select {
-		case _, ok := <-events:
-			if !ok {
+		case e, ok := <-events:
+			switch {
+			case !ok:
 				return otherwise
+			case done(before, e):
+				return nil
 			}
 		case <-ctx.Done():
 			return otherwise

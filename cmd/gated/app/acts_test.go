@@ -3,10 +3,14 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"bordergate/gate"
+	"bordergate/sync/journal"
 	"bordergate/sync/wire"
 )
 
@@ -79,4 +83,43 @@ func TestOverrideNeedsAReferredTraveller(t *testing.T) {
 			t.Fatalf("%s: %+v", act.Do, out)
 		}
 	}
+}
+
+// TestOfficerLetsTheReferredTravellerThrough goes from the nonce to the grant,
+// and to a record that says who.
+func TestOfficerLetsTheReferredTravellerThrough(t *testing.T) {
+	c := goodStation(t)
+	c.Policy.CaptureTimeout = time.Second
+	a := orderRig(t, New(c, slog.New(slog.DiscardHandler)))
+	r := newOfficerRig(t)
+	r.mono, a.officers = monoNow, r.officers
+	serviceable(a)
+	reach(t, a, "ready", inState(gate.Ready))
+	a.post(gate.Presence(monoNow(), gate.On))
+	reach(t, a, "the referral of one who shows no pass", inState(gate.ReferredAway))
+	_, recent := a.hub.snapshot()
+	tx := recent[len(recent)-1].Tx
+	if out := do(t, a, r, wire.Act{Do: wire.ActOverride, Tx: testID}); out.Outcome != wire.OutcomeRefused {
+		t.Fatalf("of another transaction: %+v", out)
+	}
+	if out := do(t, a, r, wire.Act{Do: wire.ActOverride, Tx: tx}); out.Outcome != wire.OutcomeExecuted {
+		t.Fatalf("%+v", out)
+	}
+	reach(t, a, "the decision to be on record", func(gate.View) bool {
+		raws, err := a.journal.Tail(wire.StreamCrossing, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range raws {
+			rec, err := wire.DecodeRecord(raw.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			personal, _ := journal.Personal(&rec, a.vault.Open)
+			if rec.Kind == gate.EntryDecision && strings.Contains(string(rec.Public), "overridden") && strings.Contains(string(personal), `"officer":"o-17"`) {
+				return !strings.Contains(string(rec.Public), "o-17")
+			}
+		}
+		return false
+	})
 }
