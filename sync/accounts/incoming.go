@@ -24,7 +24,7 @@ var ErrSnapshot = errors.New("snapshot of the accounts is refused")
 type incoming struct {
 	m      wire.Snapshot
 	key    [32]byte
-	stored []byte // the manifest without its key, which is the gates' and not the snapshot's
+	stored []byte // the manifest, bare
 	dir    string
 	f      *os.File
 	size   int64
@@ -41,9 +41,7 @@ func (r *Replica) BeginSnapshot(m wire.Snapshot, key [32]byte) (next int, err er
 		return 0, fmt.Errorf("begin snapshot: %w", err)
 	}
 	in := &incoming{m: m, key: key, dir: r.opts.Path + snapshotExt}
-	bare := m
-	bare.Key, bare.Sealed = "", nil
-	if in.stored, err = json.Marshal(bare); err != nil {
+	if in.stored, err = json.Marshal(m.Bare()); err != nil {
 		return 0, fmt.Errorf("begin snapshot: %w", err)
 	}
 	if was := r.incoming; was != nil {

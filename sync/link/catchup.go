@@ -13,7 +13,8 @@ type catchup struct {
 
 // CatchingUp reports whether the gate has just come back and may not have
 // applied the suspensions it missed. It ends when the cursor has reached a head
-// of HQ that came since, when the link goes down again, when nothing of what
+// of HQ that came since, when every restriction that was missed is in force and
+// a snapshot is on its way, when the link goes down again, when nothing of what
 // was missed has come for CatchUp, or after CatchUpMost.
 func (d *Downlink) CatchingUp() bool { return d.catching.Load() }
 

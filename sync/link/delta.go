@@ -42,8 +42,12 @@ func (d *Downlink) onDelta(m Message, typ string) {
 		return
 	}
 	d.bite(delta.Epoch, entries, cursor)
-	if typ == wire.TypeDelta {
+	switch {
+	case typ == wire.TypeDelta:
 		d.commit(delta, entries, cursor)
+	case m.Topic == wire.Down(d.opts.Gate, wire.TypeUrgent) && len(d.missed) < maxEffects:
+		d.missed[delta.First] = struct{}{}
+		d.moved(time.Now())
 	}
 }
 

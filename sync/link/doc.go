@@ -13,7 +13,8 @@
 // nothing. Downlink brings HQ's account changes: a suspension bites before it
 // is committed, a restoration after; a hole is asked for again, and where HQ
 // answers with a snapshot, that is fetched piece by piece and put in place beside
-// the suspensions that go on biting. What is
+// the suspensions that go on biting. Those that were missed come before it, and
+// once they are all in force nobody has to wait for the rest. What is
 // forged, retained, misaddressed, expired or out of order is counted and does
 // nothing; a command is passed on only once it is proven to be HQ's word to this
 // gate, and only then answered.

@@ -99,22 +99,24 @@ type Downlink struct {
 	head     wire.Head
 	heard    bool // a head since the link came up
 	effects  map[string]effect
-	recent   wire.Applied // last decisions reported
-	hello    time.Time    // when the last one went
-	wantMore bool         // a hello is due once HelloEvery allows it
-	behind   time.Time    // since when the head is ahead
-	bound    catchup      // end of catching up
-	snap     *transfer    // a snapshot on its way
-	other    wire.Head    // newest of a later epoch
-	reset    time.Time    // when the replica was last emptied
-	built    chan error   // how a snapshot's installation ended
+	recent   wire.Applied        // last decisions reported
+	hello    time.Time           // when the last one went
+	asked    uint64              // the cursor it named
+	missed   map[uint64]struct{} // places of the restrictions that came for it
+	wantMore bool                // a hello is due once HelloEvery allows it
+	behind   time.Time           // since when the head is ahead
+	bound    catchup             // end of catching up
+	snap     *transfer           // a snapshot on its way
+	other    wire.Head           // newest of a later epoch
+	reset    time.Time           // when the replica was last emptied
+	built    chan error          // how a snapshot's installation ended
 	builder  sync.WaitGroup
 }
 
 func newDownlink(o DownlinkOptions, c *counters) *Downlink {
 	return &Downlink{
 		opts: o.withDefaults(), in: make(chan Message, 256), refresh: make(chan struct{}, 1), counters: c,
-		keys: make(map[string][32]byte), effects: make(map[string]effect),
+		keys: make(map[string][32]byte), effects: make(map[string]effect), missed: make(map[uint64]struct{}),
 		built: make(chan error, 1),
 	}
 }
@@ -207,6 +209,7 @@ func (d *Downlink) ask() {
 	}
 	d.hello, d.wantMore = now, false
 	epoch, seq := d.opts.Accounts.Cursor()
+	d.asked, d.missed = seq, make(map[uint64]struct{})
 	d.opts.Say(wire.TypeHello, wire.Hello{Epoch: epoch, Cursor: seq})
 }
 

@@ -77,6 +77,9 @@ func (d *Downlink) onSnapshot(m Message) {
 	}
 	d.opts.Logger.Info("Snapshot begun", "place", s.Seq, "pieces", s.Pieces, "here", next)
 	d.snap = &transfer{m: s, next: next, asked: next, last: time.Now()}
+	if s.After != 0 && s.After == d.asked && len(d.missed) >= s.Missed {
+		d.setCatching(false) // every suspension that was missed is in force: the rest may take its time
+	}
 	d.fetch()
 }
 

@@ -171,6 +171,38 @@ func TestDecisionsThatTheSnapshotBringsAreReported(t *testing.T) {
 	})
 }
 
+// TestGateAdmitsWhileTheSnapshotComes once all that restricts has come before
+// it, and not when one message of that is missing, or it answers another hello.
+func TestGateAdmitsWhileTheSnapshotComes(t *testing.T) {
+	for name, c := range map[string]struct {
+		after  uint64
+		missed int
+		want   bool
+	}{
+		"all came":      {1, 2, false},
+		"one is lost":   {1, 3, true},
+		"another hello": {9, 2, true},
+		"nothing said":  {0, 0, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newTransfer(t)
+			r.give(r.hq.live(r.hq.delta(put("a"))), Message{Kind: Up})
+			<-time.After(time.Minute)
+			r.d.ask()
+			r.hq.seq = 30
+			topic := wire.Down(testGate, wire.TypeUrgent)
+			for _, id := range []string{"b", "c"} {
+				m := r.hq.message(wire.RoleDelta, wire.TypeUrgent, topic, testGate, r.hq.delta(suspend(id, 2)))
+				r.give(m, m) // a broker may bring one twice
+			}
+			r.give(r.manifest(func(s *wire.Snapshot) { s.After, s.Missed = c.after, c.missed }))
+			if r.d.snap == nil || r.d.CatchingUp() != c.want {
+				t.Errorf("%s: catching up %v", name, r.d.CatchingUp())
+			}
+		})
+	}
+}
+
 func TestLostPiecesAreAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTransfer(t)

@@ -36,6 +36,18 @@ type Snapshot struct {
 	Index  []Hash `json:"index"`
 	Key    string `json:"key"`
 	Sealed []byte `json:"sealed"`
+	// Of this offer, and not of the snapshot: Missed urgent messages to the gate
+	// came before it, with everything that restricts after the gate's cursor
+	// After. After 0: nothing is said of that.
+	After  uint64 `json:"after,omitempty"`
+	Missed int    `json:"missed,omitempty"`
+}
+
+// Bare is the manifest without what belongs to one offer: another offer of the
+// same snapshot has the same.
+func (s Snapshot) Bare() Snapshot {
+	s.Key, s.Sealed, s.After, s.Missed = "", nil, 0, 0
+	return s
 }
 
 // Fetch asks HQ for N pieces of a snapshot from From on. HQ answers a fetch of a

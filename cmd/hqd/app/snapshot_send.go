@@ -38,12 +38,13 @@ func (a *App) serveWish(ctx context.Context, gate string, w wish) error {
 		a.fleet.count(gate, "epoch")
 		return fmt.Errorf("replay changes: gate is at a later epoch")
 	case w.Epoch != 0 && w.Epoch != a.ledger.epoch:
-		return a.sendSnapshot(ctx, gate)
+		return a.sendSnapshot(ctx, gate, 0, 0)
 	case a.snapshots.far(w.Cursor):
-		if err := a.sendMissed(ctx, gate, w.Cursor); err != nil {
+		after, n, err := a.sendMissed(ctx, gate, w.Cursor)
+		if err != nil {
 			return err
 		}
-		return a.sendSnapshot(ctx, gate)
+		return a.sendSnapshot(ctx, gate, after, n)
 	}
 	return a.replay(ctx, gate, w.Cursor)
 }
@@ -54,35 +55,41 @@ const maxMissed = 1000
 
 // sendMissed sends a gate that is about to fetch a snapshot the restrictions it
 // has missed, so that they bite while the old accounts still serve. A gate that
-// knows nothing yet admits nobody and needs none.
-func (a *App) sendMissed(ctx context.Context, gate string, cursor uint64) error {
+// knows nothing yet admits nobody and needs none. It says how many messages hold
+// all of them after which place, 0 where not all were sent.
+func (a *App) sendMissed(ctx context.Context, gate string, cursor uint64) (after uint64, n int, err error) {
 	if cursor == 0 {
-		return nil
+		return 0, 0, nil
 	}
 	topic := wire.Down(gate, wire.TypeUrgent)
-	for _, seg := range a.ledger.restricting(cursor, maxMissed) {
+	list := a.ledger.restricting(cursor, maxMissed+1)
+	if len(list) <= maxMissed {
+		after, n = cursor, len(list)
+	}
+	for _, seg := range list[:min(len(list), maxMissed)] {
 		raws, err := a.ledger.raws(ctx, seg)
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 		b, err := a.delta(wire.TypeUrgent, topic, gate, seg.first, seg.prev, raws)
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 		if err := a.publish(ctx, topic, b); err != nil {
-			return fmt.Errorf("send missed restrictions: %w", err)
+			return 0, 0, fmt.Errorf("send missed restrictions: %w", err)
 		}
 	}
-	return nil
+	return after, n, nil
 }
 
-// sendSnapshot offers the newest snapshot to a gate.
-func (a *App) sendSnapshot(ctx context.Context, gate string) error {
+// sendSnapshot offers the newest snapshot to a gate, and says what went before.
+func (a *App) sendSnapshot(ctx context.Context, gate string, after uint64, missed int) error {
 	s, err := a.snapshots.newest(ctx)
 	if err != nil {
 		return err
 	}
 	m := s.Manifest
+	m.After, m.Missed = after, missed
 	kid, group := a.group()
 	if err := m.SealKey(kid, group, s.key); err != nil {
 		return err
@@ -104,7 +111,7 @@ func (a *App) sendPieces(ctx context.Context, gate string, f wire.Fetch) error {
 	s := a.snapshots.cur
 	a.snapshots.mu.Unlock()
 	if s == nil || s.Manifest.ID != f.ID {
-		return a.sendSnapshot(ctx, gate)
+		return a.sendSnapshot(ctx, gate, 0, 0)
 	}
 	file, err := os.Open(a.snapshots.pieces(f.ID))
 	if err != nil {

@@ -121,7 +121,11 @@ func TestMissedSuspensionBitesBeforeTheSnapshot(t *testing.T) {
 	manyAccounts(t, h, 300)
 	begun := make(chan wire.Status, 8)
 	g.slow = func(link.Accounts) link.Accounts {
-		return hooked{Replica: g.accounts, begun: func(int) { begun <- statusOf(t, g, "m7") }}
+		return hooked{Replica: g.accounts, begun: func(int) { begun <- statusOf(t, g, "m7") }, install: func() {
+			if g.link.CatchingUp() {
+				t.Error("nobody is admitted while the snapshot comes")
+			}
+		}}
 	}
 	g.start(h)
 	select {
