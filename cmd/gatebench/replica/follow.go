@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -114,6 +115,8 @@ func (g *gateEnd) rest(ctx context.Context, n int) error {
 		return err
 	}
 	const lookUps, stride = 200_000, 7_919
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for i := range min(lookUps, 2*n) {
 		if err := g.lane.lookUp((i * stride) % n); err != nil {
 			return err

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"bordergate/gate"
 	"bordergate/gate/reason"
@@ -32,7 +35,7 @@ type lane struct {
 	notify   func()
 	known    atomic.Int64 // travellers have one of the first so many accounts
 
-	lookUps, asked, recorded times
+	lookUps, cpu, asked, recorded times
 
 	mu       sync.Mutex
 	admitted int
@@ -50,6 +53,8 @@ func (l *lane) serve(ctx context.Context) {
 	var wg sync.WaitGroup
 	every := func(pause time.Duration, do func(lot *rand.Rand) error) {
 		wg.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
 			lot := rand.New(rand.NewPCG(1, uint64(pause)))
 			tick := time.NewTicker(pause)
 			defer tick.Stop()
@@ -79,12 +84,23 @@ func (l *lane) fail(err error) {
 	}
 }
 
-// lookUp times one look-up of an account that is enrolled.
+// onThread is the processor time of this thread.
+func onThread() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
+
+// lookUp times one look-up of an account that is enrolled. The caller is locked
+// to its thread.
 func (l *lane) lookUp(n int) error {
 	id := Account(n)
-	start := time.Now()
+	used, start := onThread(), time.Now()
 	a, found, err := l.replica.Lookup(id)
 	l.lookUps.add(time.Since(start))
+	l.cpu.add(onThread() - used)
 	switch {
 	case err != nil:
 		return err
@@ -162,7 +178,7 @@ func (l *lane) measures() (*Measures, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := &Measures{
-		LookUp: l.lookUps.spread(), Asked: l.asked.spread(), Recorded: l.recorded.spread(), Admitted: l.admitted, Others: l.others,
+		LookUp: l.lookUps.spread(), CPU: l.cpu.spread(), Asked: l.asked.spread(), Recorded: l.recorded.spread(), Admitted: l.admitted, Others: l.others,
 	}
 	l.admitted, l.others = 0, make(map[string]int)
 	return m, l.fault

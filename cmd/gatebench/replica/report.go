@@ -47,6 +47,7 @@ func (t *times) spread() Spread {
 // Measures are those of one period.
 type Measures struct {
 	LookUp   Spread         `json:"look_up"`  // one account
+	CPU      Spread         `json:"cpu"`      // the same in processor time: without waiting for a processor
 	Asked    Spread         `json:"asked"`    // all that a decision asks the cache, and the decision
 	Recorded Spread         `json:"recorded"` // until its record is durable
 	Admitted int            `json:"admitted"`
