@@ -297,11 +297,11 @@ func TestCastOfPasses(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	o, err := parseRun([]string{"--travellers", "7", "--bin", "b"}, io.Discard)
-	if err != nil || o.travellers != 7 || o.bin != "b" || o.scenario != "default" || o.photos != filepath.Join("models", "demo-faces") {
+	o, err := parseRun([]string{"--travellers", "7", "--bin", "b", "--external-broker", "tcp://localhost:1"}, io.Discard)
+	if err != nil || o.broker != "tcp://localhost:1" || o.travellers != 7 || o.bin != "b" || o.scenario != "default" || o.photos != filepath.Join("models", "demo-faces") {
 		t.Errorf("options %+v (%v)", o, err)
 	}
-	for _, args := range [][]string{{"--travellers", "-1"}, {"more"}, {"--external-broker", "tcp://x:1"}, {"--nonsense"}} {
+	for _, args := range [][]string{{"--travellers", "-1"}, {"more"}, {"--external-broker", "tcp://x:1"}, {"--external-broker", "ssl://127.0.0.1:1"}, {"--external-broker", "tcp://localhost"}, {"--nonsense"}} {
 		if _, err := parseRun(args, io.Discard); err == nil {
 			t.Errorf("%v was taken", args)
 		}

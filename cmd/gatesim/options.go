@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +63,7 @@ func parseRun(args []string, errOut io.Writer) (options, error) {
 	fs.StringVar(&o.scenario, "scenario", "default", "scenario: default, genuine, passes, faces, or a file")
 	fs.IntVar(&o.travellers, "travellers", 0, "number of travellers; 0: the scenario's own")
 	fs.StringVar(&o.report, "report", "", "report to write; report.json in the station's folder when empty")
-	fs.StringVar(&o.broker, "external-broker", "", "URL of another MQTT broker than headquarters' own")
+	fs.StringVar(&o.broker, "external-broker", "", "URL of another MQTT 3.1.1 broker than headquarters' own: tcp:// on this machine")
 	err := o.check(fs, args)
 	return o, err
 }
@@ -104,13 +106,23 @@ func (o *options) check(fs *flag.FlagSet, args []string) error {
 		return errors.New("--kills, --hangs: 0 to 10000 together")
 	case o.frames < 0 || o.frames > 100_000_000:
 		return errors.New("--count: 0 to 100000000")
-	case o.broker != "":
-		return errors.New("--external-broker: this version of hqd has its own broker only")
+	case o.broker != "" && !openHere(o.broker):
+		return errors.New("--external-broker: want tcp://127.0.0.1:PORT: the run makes its certificates itself, so a broker that is there before it has none of them")
 	}
 	if o.photos == "" {
 		o.photos = filepath.Join(o.models, "demo-faces")
 	}
 	return nil
+}
+
+// openHere reports whether a URL is that of a broker on this machine without TLS.
+func openHere(broker string) bool {
+	u, err := url.Parse(broker)
+	if err != nil || u.Scheme != "tcp" || u.Port() == "" || u.User != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // fresh empties the station's folder. It removes nothing that does not look

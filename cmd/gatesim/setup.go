@@ -168,6 +168,7 @@ func (x *production) open(ctx context.Context, p progress) error {
 		Out: x.o.out, Bin: x.o.bin, Models: x.o.models, Manifest: x.o.manifest,
 		Face: x.hw.face.URL(), Document: x.hw.document.URL(), Port: x.hw.port, Scanner: x.hw.scanPort,
 		Policy: x.scenario.Policy, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
+		Broker: x.o.broker,
 	})
 	if err != nil {
 		return err

@@ -32,6 +32,9 @@ type Options struct {
 	Scanner  string // path of the scanner's serial line
 	Policy   scenario.Policy
 	Trust    func(dir string) error // fills the folder that headquarters publishes
+	// Broker is the URL of a broker on this machine without TLS, in place of
+	// headquarters' own; empty for that one.
+	Broker string
 	// TemplateKeys is the file of the keys that open templates in passes.
 	TemplateKeys string
 }
@@ -75,6 +78,9 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	g.Scanner.Dialect, g.Scanner.Port = "honeywell", o.Scanner
 	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
 	g.HQ = configs.Link{Broker: "ssl://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}
+	if o.Broker != "" {
+		g.HQ.Broker = o.Broker
+	}
 	g.Policy.CaptureTimeout, g.Policy.FaceTimeout, g.Policy.ReferralHold = o.Policy.CaptureTimeout, o.Policy.FaceTimeout, o.Policy.ReferralHold
 	g.Policy.KindMaxAge.Foreigner = o.Policy.ForeignerAge
 	return g
@@ -83,6 +89,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 func (o Options) hqFile(listen string) configs.HQ {
 	h := configs.DefaultHQ()
 	h.Version, h.Simulated = 1, true
+	h.Broker = o.Broker
 	h.Listen, h.Store, h.Identity, h.Control = "ssl://"+listen, o.path("hq/store"), o.path("hq/identity"), o.path("hqd.sock")
 	return h
 }

@@ -37,6 +37,14 @@ func TestConfigurationIsOneTheProgramsTake(t *testing.T) {
 	if h, faults := configs.LoadHQ(hq); faults.Err() != nil || !h.Simulated {
 		t.Errorf("headquarters' file: %v", faults.Err())
 	}
+	o.Broker = "tcp://127.0.0.1:1"
+	if err := errors.Join(writeYAML(hq, o.hqFile("127.0.0.1:1883")), writeYAML(gate, o.gateFile("127.0.0.1:7080", "127.0.0.1:1883", strings.Repeat("ab", 32)))); err != nil {
+		t.Fatal(err)
+	}
+	h, faults := configs.LoadHQ(hq)
+	if g, more := configs.LoadGate(gate); faults.Err() != nil || more.Err() != nil || h.Broker != o.Broker || g.HQ.Broker != o.Broker {
+		t.Errorf("with another broker: %v, %v", faults.Err(), more.Err())
+	}
 }
 
 func TestMissingProgramsNameTheCure(t *testing.T) {
