@@ -54,6 +54,7 @@ func commands() []command {
 		{"gate list", "list the registered gates", cmdGateList},
 		{"gate retire", "retire a gate: --gate ID", cmdGateRetire},
 		{"broker certify", "certify a broker that is not hqd's own: --name HOST[,HOST...] --out DIR", cmdBrokerCertify},
+		{"enrol", "photo and holder to account, template and pass: --holder FILE --photo FILE --level 1|2 [--out LABEL --key FILE --cert FILE]", cmdEnrol},
 		{"account put", "enrol accounts: --file FILE", cmdAccountPut},
 		{"decide", "suspend|restore|cancel --account ID|--organisation ID --by NAME --role ROLE --authorisation REF --ground GROUND [--request N]", cmdDecide},
 		{"pass revoke", "revoke a pass for good: --number N --ground GROUND --by NAME [--role ROLE --authorisation REF --request N]", cmdPassRevoke},

@@ -19,10 +19,10 @@ const (
 )
 
 // say takes up what a gate says of itself.
-func (s *gateState) say(st wire.State) {
-	s.state = st
+func (g *gateState) say(st wire.State) {
+	g.state = st
 	if st.Wall != 0 {
-		s.offset = time.Unix(0, st.Wall).Sub(s.seen)
+		g.offset = time.Unix(0, st.Wall).Sub(g.seen)
 	}
 }
 
@@ -107,50 +107,50 @@ func usual(counts map[string]int) (most string) {
 	return most
 }
 
-func (s *gateState) view(name string, head wire.Head) GateView {
+func (g *gateState) view(name string, head wire.Head) GateView {
 	v := GateView{
-		Gate: name, Up: s.up, Seen: s.seen, Mode: s.state.Mode, CatchingUp: s.state.CatchingUp, CacheAge: -1,
-		Clock: s.state.Clock, ClockOff: s.offset.Seconds(), Faults: s.state.Faults, Config: s.state.Config, Models: s.state.Models,
-		Software: s.birth.Software, Simulated: s.birth.Simulated,
+		Gate: name, Up: g.up, Seen: g.seen, Mode: g.state.Mode, CatchingUp: g.state.CatchingUp, CacheAge: -1,
+		Clock: g.state.Clock, ClockOff: g.offset.Seconds(), Faults: g.state.Faults, Config: g.state.Config, Models: g.state.Models,
+		Software: g.birth.Software, Simulated: g.birth.Simulated,
 	}
-	if s.state.HeadIssued != 0 {
-		v.CacheAge = max(0, s.seen.Sub(time.Unix(0, s.state.HeadIssued)).Seconds())
+	if g.state.HeadIssued != 0 {
+		v.CacheAge = max(0, g.seen.Sub(time.Unix(0, g.state.HeadIssued)).Seconds())
 	}
-	if at := s.state.Accounts; at.Epoch != head.Epoch {
+	if at := g.state.Accounts; at.Epoch != head.Epoch {
 		v.Behind = head.Seq
 	} else if at.Cursor < head.Seq {
 		v.Behind = head.Seq - at.Cursor
 	}
-	for _, n := range s.state.Queue {
+	for _, n := range g.state.Queue {
 		v.Queue += n
 	}
-	for _, n := range s.count {
+	for _, n := range g.count {
 		v.Refused += n
 	}
 	return v
 }
 
 // needs lists why somebody should look.
-func (s *gateState) needs(v GateView, o Overview, now time.Time) []string {
+func (g *gateState) needs(v GateView, o Overview, now time.Time) []string {
 	var why []string
 	for _, c := range []struct {
 		word string
 		is   bool
 	}{
-		{"never_seen", s.seen.IsZero()},
-		{"down", !s.up && !s.seen.IsZero()},
-		{"silent", s.up && now.Sub(s.seen) > silentAfter},
+		{"never_seen", g.seen.IsZero()},
+		{"down", !g.up && !g.seen.IsZero()},
+		{"silent", g.up && now.Sub(g.seen) > silentAfter},
 		{"fault", len(v.Faults) > 0},
 		{"cache_stale", v.CacheAge < 0 || v.CacheAge > staleAfter.Seconds()},
-		{"clock", v.Clock != "synchronised" && v.Clock != "held_over" || s.offset.Abs() > clockWithin},
+		{"clock", v.Clock != "synchronised" && v.Clock != "held_over" || g.offset.Abs() > clockWithin},
 		{"queue", v.Queue > queueBeyond},
 		{"config_differs", v.Config != o.Config},
 		{"models_differ", v.Models != o.Models},
 		{"software_differs", v.Software != o.Software},
-		{"two_gates", !s.twins.at.IsZero() && now.Sub(s.twins.at) < twinsShowFor},
-		{"contradicts_store", s.count["fork"] > 0},
+		{"two_gates", !g.twins.at.IsZero() && now.Sub(g.twins.at) < twinsShowFor},
+		{"contradicts_store", g.count["fork"] > 0},
 	} {
-		if c.is && (!s.seen.IsZero() || c.word == "never_seen") {
+		if c.is && (!g.seen.IsZero() || c.word == "never_seen") {
 			why = append(why, c.word)
 		}
 	}
