@@ -14,8 +14,6 @@ import (
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
-
-	"bordergate/cmd/hqd/app"
 )
 
 // maxHolder bounds a holder's file, bytes.
@@ -172,7 +170,7 @@ func (n enrolment) tool(ctx context.Context, e env, args ...string) ([]byte, err
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() == exitNegative:
-		return nil, fmt.Errorf("%w: gatectl has said above why, and what to do", app.ErrRefused)
+		return nil, errNegative // gatectl has said why, and what to do
 	case errors.As(err, &exit):
 		return nil, errors.New("gatectl ended with " + strconv.Itoa(exit.ExitCode()) + ", and has said above why")
 	case err != nil:
