@@ -209,6 +209,19 @@ func cmdSnapshot(ctx context.Context, e env, args []string) error {
 	return ask(ctx, e, s, http.MethodPost, "/snapshot", nil)
 }
 
+func cmdFollow(ctx context.Context, e env, args []string) error {
+	s := newFlags(e, "follow")
+	gate := s.fs.String("gate", "", "of this gate alone")
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	err := ask(ctx, e, s, http.MethodGet, "/follow?"+url.Values{"gate": {*gate}}.Encode(), nil)
+	if ctx.Err() != nil {
+		return nil // it ends when it is told to
+	}
+	return err
+}
+
 func cmdStatus(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "status")
 	if _, err := s.parse(args); err != nil {

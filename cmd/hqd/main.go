@@ -78,6 +78,7 @@ func commands() []command {
 		{"snapshot", "make a snapshot of the accounts now, for gates that are far behind", cmdSnapshot},
 		{"crossings", "a person's crossings, the newest first: --account ID|--pass N [--limit N] [--open]", cmdCrossings},
 		{"fleet", "every gate's state, cache age, clock, queue and drift; ends with 1 unless all are well", cmdFleet},
+		{"follow", "records as they become known: [--gate G]", cmdFollow},
 		{"status", "headquarters and its gates", cmdStatus},
 	}
 }

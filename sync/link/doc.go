@@ -8,14 +8,16 @@
 // connection, never the daemon, and starts again from its cursors.
 //
 // Uplink sends the journal's records. It starts at the cursor that HQ has
-// signed, keeps a bounded window, and nothing but HQ's signed cumulative
-// acknowledgement moves the journal's cursor; a broker's acknowledgement means
-// nothing. Downlink brings HQ's account changes: a suspension bites before it
-// is committed, a restoration after; a hole is asked for again, and where HQ
-// answers with a snapshot, that is fetched piece by piece and put in place beside
-// the suspensions that go on biting. Those that were missed come before it, and
-// once they are all in force nobody has to wait for the rest. What is
+// signed, keeps as many batches under way as the line carries without a queue,
+// and nothing but HQ's signed cumulative acknowledgement moves the journal's
+// cursor; a broker's acknowledgement means nothing. What is recorded while a
+// backlog drains goes ahead of it as a copy, which HQ may show and never
+// counts. Downlink brings HQ's account changes: a suspension bites before it is
+// committed, a restoration after; a hole is asked for again, and where HQ
+// answers with a snapshot, that is fetched piece by piece and put in place
+// beside the suspensions that go on biting. Those that were missed come before
+// it, and once they are all in force nobody has to wait for the rest. What is
 // forged, retained, misaddressed, expired or out of order is counted and does
-// nothing; a command is passed on only once it is proven to be HQ's word to this
-// gate, and only then answered.
+// nothing; a command is passed on only once it is proven to be HQ's word to this gate, and only
+// then answered.
 package link

@@ -55,14 +55,21 @@ type dayClass struct {
 // lane is one stream's way to HQ.
 type lane struct {
 	stream  wire.Stream
-	window  int      // batches under way at most
+	pace    pace     // how many batches may be under way
 	known   bool     // HQ has said where it is, on this connection
 	acked   uint64   // what HQ has
 	sent    uint64   // what has been sent
-	flight  []uint64 // last sequence of each batch under way
+	flight  []flight // batches under way
 	live    uint64   // records before this one were written before the connection
+	told    uint64   // last record of which a copy was sent
 	moved   time.Time
 	rewound time.Time
+}
+
+// flight is a batch under way: its last sequence, and when it was sent.
+type flight struct {
+	last uint64
+	at   time.Time
 }
 
 func newUplink(o UplinkOptions, c *counters) *Uplink {
@@ -82,11 +89,11 @@ func newUplink(o UplinkOptions, c *counters) *Uplink {
 	// In order of rank: a crossing never waits behind evidence, and evidence
 	// never fills the link.
 	for _, s := range wire.Streams() {
-		window := map[wire.Stream]int{wire.StreamTelemetry: 4, wire.StreamImage: 2}[s]
-		if window == 0 {
-			window = 20
+		most := map[wire.Stream]int{wire.StreamTelemetry: 32, wire.StreamImage: 4}[s]
+		if most == 0 {
+			most = 128
 		}
-		u.lanes = append(u.lanes, &lane{stream: s, window: window})
+		u.lanes = append(u.lanes, &lane{stream: s, pace: newPace(most)})
 	}
 	return u
 }
@@ -147,6 +154,7 @@ func (u *Uplink) reset() {
 	}
 	for _, l := range u.lanes {
 		l.known, l.flight, l.live = false, nil, next[l.stream]
+		l.pace.restart()
 		l.moved, l.rewound = time.Now(), time.Time{}
 	}
 }
@@ -277,8 +285,18 @@ func (u *Uplink) advance(l *lane, a wire.Ack) {
 	}
 	l.acked = a.Cum
 	l.sent = max(l.sent, l.acked)
-	for len(l.flight) > 0 && l.flight[0] <= l.acked {
-		l.flight = l.flight[1:]
+	l.land(now)
+}
+
+// land takes what was acknowledged out of the flight.
+func (l *lane) land(now time.Time) {
+	n := 0
+	for n < len(l.flight) && l.flight[n].last <= l.acked {
+		n++
+	}
+	if n > 0 {
+		l.pace.acked(n, l.flight[n-1].at, now)
+		l.flight = l.flight[n:]
 	}
 }
 
@@ -310,37 +328,67 @@ func (u *Uplink) rangeOf(s wire.Stream) (Range, bool) {
 	return Range{}, false
 }
 
-// pump sends what the windows allow, higher ranks first.
+// pump sends copies of what is new where it does not come to its turn, then
+// what the paces allow, higher ranks first.
 func (u *Uplink) pump(ctx context.Context) {
 	if !u.up || !u.online {
 		return
 	}
-	for _, r := range u.opts.Journal.Ranges() {
-		l := u.lane(r.Stream)
-		for l.known && len(l.flight) < l.window && l.sent+1 < r.Next && ctx.Err() == nil {
-			if err := u.batch(l, r); err != nil {
-				u.opts.Logger.Warn("Records not sent", "stream", l.stream.String(), "error", err)
-				return // the connection is going; the next one starts from HQ's cursor
-			}
-		}
+	err := u.copies()
+	if err == nil {
+		err = u.batches(ctx)
+	}
+	if err != nil { // the connection is going; the next one starts from HQ's cursor
+		u.opts.Logger.Warn("Records not sent", "error", err)
 	}
 }
 
+func (u *Uplink) batches(ctx context.Context) error {
+	for _, r := range u.opts.Journal.Ranges() {
+		l := u.lane(r.Stream)
+		for l.known && l.pace.room(len(l.flight)) && l.sent+1 < r.Next && ctx.Err() == nil {
+			if err := u.batch(l); err != nil {
+				return fmt.Errorf("send %s: %w", l.stream, err)
+			}
+		}
+	}
+	return nil
+}
+
 // batch sends the next records of a lane.
-func (u *Uplink) batch(l *lane, r Range) error {
-	raws, err := u.opts.Journal.Read(l.stream, l.sent+1, wire.MaxBatch)
+func (u *Uplink) batch(l *lane) error {
+	out, err := u.collect(l, l.sent+1)
+	if err != nil {
+		return err
+	}
+	out.Historical = out.First < l.live
+	if err := u.opts.Send(wire.UpRecords(u.opts.Gate, l.stream), wire.TypeRecords, out.First, out); err != nil {
+		return err
+	}
+	now := time.Now()
+	if len(l.flight) == 0 {
+		l.moved = now
+	}
+	l.sent += uint64(out.N)
+	l.flight = append(l.flight, flight{l.sent, now})
+	return nil
+}
+
+// collect gives the records of a lane from a sequence on, as many as go into
+// one message, with the day keys that they need.
+func (u *Uplink) collect(l *lane, from uint64) (wire.Records, error) {
+	out := wire.Records{Stream: l.stream.String(), Epoch: u.opts.Journal.Epoch(), First: from}
+	raws, err := u.opts.Journal.Read(l.stream, from, wire.MaxBatch)
 	if err != nil {
 		u.counters.add(causeStore)
-		return fmt.Errorf("read journal: %w", err)
+		return out, fmt.Errorf("read journal: %w", err)
 	}
-	out := wire.Records{Stream: l.stream.String(), Epoch: u.opts.Journal.Epoch(), First: l.sent + 1}
-	out.Historical = out.First < l.live
 	size := 0
 	seen := make(map[dayClass]bool)
 	for _, raw := range raws {
 		if raw.Seq != out.First+uint64(out.N) {
 			u.counters.add(causeStore)
-			return fmt.Errorf("read journal: record %d where %d was due", raw.Seq, out.First+uint64(out.N))
+			return out, fmt.Errorf("read journal: record %d where %d was due", raw.Seq, out.First+uint64(out.N))
 		}
 		if out.N > 0 && size+len(raw.Bytes) > wire.MaxBatchBytes {
 			break
@@ -353,17 +401,9 @@ func (u *Uplink) batch(l *lane, r Range) error {
 		}
 	}
 	if out.N == 0 {
-		return fmt.Errorf("read journal: no record %d below %d", out.First, r.Next)
+		return out, fmt.Errorf("read journal: no record %d", out.First)
 	}
-	if err := u.opts.Send(wire.UpRecords(u.opts.Gate, l.stream), wire.TypeRecords, out.First, out); err != nil {
-		return err
-	}
-	if len(l.flight) == 0 {
-		l.moved = time.Now()
-	}
-	l.sent += uint64(out.N)
-	l.flight = append(l.flight, l.sent)
-	return nil
+	return out, nil
 }
 
 // dayKey gives the sealed key of a record's personal part, once a batch. A key

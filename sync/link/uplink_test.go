@@ -18,6 +18,7 @@ type upRig struct {
 	keys   *fakeKeys
 	u      *Uplink
 	sent   []wire.Records
+	copies []wire.Records
 	births int
 	fatal  error
 	down   error // what sending gives
@@ -28,9 +29,13 @@ func newUp(t *testing.T) *upRig {
 	r := &upRig{t: t, hq: newFakeHQ(t), j: &fakeJournal{t: t}, keys: &fakeKeys{}}
 	r.u = newUplink(UplinkOptions{
 		Gate: testGate, Ring: r.hq.ring, Seal: r.hq.seal.PublicKey(), Journal: r.j, Keys: r.keys,
-		Send: func(_, _ string, _ uint64, v any) error {
-			if r.down == nil {
-				r.sent = append(r.sent, v.(wire.Records))
+		Send: func(topic, typ string, _ uint64, v any) error {
+			switch b := v.(wire.Records); {
+			case r.down != nil:
+			case typ == wire.TypeLive && topic == wire.UpLive(testGate, wire.StreamCrossing):
+				r.copies = append(r.copies, b)
+			case typ == wire.TypeRecords:
+				r.sent = append(r.sent, b)
 			}
 			return r.down
 		},
@@ -71,7 +76,7 @@ func (r *upRig) firsts() (out []uint64) {
 
 func TestUplinkStartsAtHQsCursor(t *testing.T) {
 	r := newUp(t)
-	r.j.add(120, 10)
+	r.j.add(wire.MaxBatch+70, 10)
 	r.give(Message{Kind: Up}, r.hq.state("s1", true), Message{Kind: Ready})
 	if len(r.sent) != 0 {
 		t.Fatal("sent before HQ said where it is")
@@ -83,7 +88,7 @@ func TestUplinkStartsAtHQsCursor(t *testing.T) {
 	for i, want := range []struct {
 		first uint64
 		n     int
-	}{{41, 50}, {91, 30}} {
+	}{{41, wire.MaxBatch}, {wire.MaxBatch + 41, 30}} {
 		if b := r.sent[i]; b.First != want.first || b.N != want.n || !b.Historical || len(b.Keys) != 1 {
 			t.Errorf("batch %d: first %d, n %d, historical %v, %d keys", i, b.First, b.N, b.Historical, len(b.Keys))
 		}
@@ -115,16 +120,55 @@ func TestUplinkWaitsForHQ(t *testing.T) {
 	}
 }
 
-func TestUplinkKeepsToItsWindow(t *testing.T) {
+// TestUplinkKeepsToItsPace holds that a lane begins carefully, and that what
+// was acknowledged makes room for more.
+func TestUplinkKeepsToItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newUp(t)
+		r.j.add(30*wire.MaxBatch, 1)
+		r.connect(0)
+		if len(r.sent) != firstWindow {
+			t.Fatalf("%d batches under way, want %d", len(r.sent), firstWindow)
+		}
+		<-time.After(600 * time.Millisecond)
+		r.give(r.hq.ack(r.j.ack(2 * wire.MaxBatch)))
+		// Two are acknowledged: two in their place, and two more since nothing queued.
+		if last := r.sent[len(r.sent)-1]; len(r.sent) != firstWindow+4 || last.First != (firstWindow+3)*wire.MaxBatch+1 {
+			t.Fatalf("%d batches after two were acknowledged, the last from %d", len(r.sent), last.First)
+		}
+	})
+}
+
+// TestUplinkTellsOfWhatIsNewBeforeItsTurn holds that a copy goes out of what
+// was written since the connection while it waits behind a backlog, once, and
+// of nothing else.
+func TestUplinkTellsOfWhatIsNewBeforeItsTurn(t *testing.T) {
 	r := newUp(t)
-	r.j.add(2000, 1)
+	r.j.add(10*wire.MaxBatch, 1)
 	r.connect(0)
-	if len(r.sent) != 20 {
-		t.Fatalf("%d batches under way, want 20", len(r.sent))
+	if len(r.copies) != 0 {
+		t.Fatalf("%d copies of what was written before the connection", len(r.copies))
 	}
-	r.give(r.hq.ack(r.j.ack(100)))
-	if len(r.sent) != 22 || r.sent[21].First != 1051 {
-		t.Fatalf("%d batches after two were acknowledged", len(r.sent))
+	for n := range 3 {
+		r.j.add(2, 1)
+		r.u.pump(t.Context())
+		want := uint64(10*wire.MaxBatch + 2*n + 1)
+		if len(r.copies) != n+1 || r.copies[n].First != want || r.copies[n].N != 2 || r.copies[n].Historical {
+			t.Fatalf("copies %+v, want one of 2 from %d on", r.copies, want)
+		}
+	}
+	r.sent, r.copies = nil, nil
+	r.give(r.hq.ack(r.j.ack(uint64(len(r.j.raws)))))
+	r.j.add(1, 1)
+	r.u.pump(t.Context())
+	if len(r.copies) != 0 || len(r.sent) != 1 {
+		t.Fatalf("%d copies and %d batches with no backlog", len(r.copies), len(r.sent))
+	}
+	// More than fits a message at once: the newest matter.
+	r.j.add(6*wire.MaxBatch, 1)
+	r.u.pump(t.Context())
+	if len(r.copies) != 1 || r.copies[0].N != wire.MaxBatch || r.copies[0].First != uint64(len(r.j.raws)-wire.MaxBatch+1) {
+		t.Fatalf("%d copies of a burst", len(r.copies))
 	}
 }
 
@@ -216,7 +260,7 @@ func TestUplinkStopsTheGateOnContradiction(t *testing.T) {
 func TestUplinkSendsAgainOnceForAHole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newUp(t)
-		r.j.add(150, 1)
+		r.j.add(2*wire.MaxBatch, 1)
 		r.connect(0)
 		r.firsts()
 		hole := r.j.ack(50)
@@ -318,7 +362,7 @@ func TestUplinkGoesBackWithHQ(t *testing.T) {
 		t.Fatalf("sent %v on the word of the broker", got)
 	}
 	r.give(r.hq.ack(r.j.ack(40)))
-	if got := r.firsts(); len(got) != 2 || got[0] != 41 || r.j.acked != 90 || r.fatal != nil {
+	if got := r.firsts(); len(got) != 1 || got[0] != 41 || r.j.acked != 90 || r.fatal != nil {
 		t.Fatalf("sent %v, acknowledged %d, fatal %v", got, r.j.acked, r.fatal)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // Limits of a batch of records.
 const (
-	MaxBatch      = 50       // records
+	MaxBatch      = 200      // records
 	MaxBatchBytes = 64 << 10 // of encodings; a single larger record goes alone
 	maxBatchKeys  = 2 * MaxBatch
 )

@@ -12,6 +12,7 @@ const (
 	TypeDeath   = "death"
 	TypeState   = "state"
 	TypeRecords = "records"
+	TypeLive    = "live"
 	TypeHello   = "hello"
 	TypeApplied = "applied"
 	TypeAck     = "ack"
@@ -52,6 +53,7 @@ func Kinds() []Kind {
 		{Typ: TypeDeath, Ver: 1, Role: RoleGate, Will: true, Topics: []string{up + "death"}, Payload: Death{}},
 		{Typ: TypeState, Ver: 1, Role: RoleGate, Topics: []string{up + "state"}, Payload: State{}},
 		{Typ: TypeRecords, Ver: 1, Role: RoleGate, Topics: []string{up + "rec/{stream}"}, Payload: Records{}},
+		{Typ: TypeLive, Ver: 1, Role: RoleGate, Topics: []string{up + "live/{stream}"}, Payload: Records{}},
 		{Typ: TypeHello, Ver: 1, Role: RoleGate, Topics: []string{up + "hello"}, Payload: Hello{}},
 		{Typ: TypeApplied, Ver: 1, Role: RoleGate, Topics: []string{up + "applied"}, Payload: Applied{}},
 		{Typ: TypeFetch, Ver: 1, Role: RoleGate, Topics: []string{up + "fetch"}, Payload: Fetch{}},

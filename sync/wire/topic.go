@@ -30,6 +30,9 @@ func Up(gate, leaf string) string { return Prefix + "up/" + gate + "/" + leaf }
 // UpRecords is the topic of the gate's records of a stream.
 func UpRecords(gate string, s Stream) string { return Up(gate, "rec/"+s.String()) }
 
+// UpLive is the topic of copies of a stream's newest records.
+func UpLive(gate string, s Stream) string { return Up(gate, "live/"+s.String()) }
+
 // Down is a topic on which one gate is addressed: leaf is key, delta, urgent,
 // snapshot, piece or cmd.
 func Down(gate, leaf string) string { return Prefix + "dn/" + gate + "/" + leaf }
@@ -83,7 +86,7 @@ func ParseTopic(t string) (Topic, error) {
 		typ, name, has = typ[:i], typ[i+1:], true
 	}
 	out := Topic{Typ: leafTypes[typ], Gate: gate}
-	if streamed := out.Typ == TypeRecords || out.Typ == TypeAck; out.Typ == "" || streamed != has {
+	if streamed := out.Typ == TypeRecords || out.Typ == TypeLive || out.Typ == TypeAck; out.Typ == "" || streamed != has {
 		return Topic{}, bad
 	}
 	if has {
@@ -96,7 +99,7 @@ func ParseTopic(t string) (Topic, error) {
 }
 
 var leafTypes = map[string]string{
-	"up/birth": TypeBirth, "up/death": TypeDeath, "up/state": TypeState, "up/rec": TypeRecords,
+	"up/birth": TypeBirth, "up/death": TypeDeath, "up/state": TypeState, "up/rec": TypeRecords, "up/live": TypeLive,
 	"up/hello": TypeHello, "up/applied": TypeApplied, "up/fetch": TypeFetch, "up/result": TypeResult,
 	"dn/ack": TypeAck, "dn/key": TypeKey, "dn/delta": TypeDelta, "dn/urgent": TypeUrgent,
 	"dn/snapshot": TypeSnapshot, "dn/piece": TypePiece, "dn/cmd": TypeCommand,

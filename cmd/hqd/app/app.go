@@ -56,6 +56,7 @@ type App struct {
 	boot      string
 	shards    []chan link.Message
 	replays   *replays
+	news      *news
 	snapshots *snapshots
 	commands  *commands
 	documents *documentStore
@@ -138,6 +139,7 @@ func (a *App) open(ctx context.Context) error {
 		a.shards = append(a.shards, make(chan link.Message, 64))
 	}
 	a.replays = newReplays()
+	a.news = newNews()
 	if a.control, err = listenControl(a.opts.Control, a.routes()); err != nil {
 		return err
 	}

@@ -105,6 +105,12 @@ func (a *App) handle(ctx context.Context, g GateEntry, topic wire.Topic, signed,
 			return err
 		}
 		return a.onRecords(ctx, g, topic.Stream, signed, r)
+	case wire.TypeLive:
+		r, err := wire.Decode[wire.Records](payload)
+		if err != nil {
+			return err
+		}
+		return a.onLive(g, topic.Stream, r)
 	case wire.TypeApplied:
 		ap, err := wire.Decode[wire.Applied](payload)
 		if err != nil {
@@ -185,8 +191,11 @@ func (a *App) onRecords(ctx context.Context, g GateEntry, stream wire.Stream, si
 	if err != nil {
 		return err // the gate's own timer brings the records again
 	}
-	if v == gapped {
+	switch {
+	case v == gapped:
 		a.fleet.count(g.Gate, "gap")
+	case v == stored && !r.Historical:
+		a.news.tell(recs, true)
 	}
 	return a.acknowledge(k, c, v == gapped)
 }

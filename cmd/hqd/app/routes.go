@@ -29,6 +29,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /records", a.listRecords)
 	mux.HandleFunc("GET /crossings", a.crossings)
 	mux.HandleFunc("GET /fleet", a.showFleet)
+	mux.HandleFunc("GET /follow", a.follow)
 	mux.HandleFunc("POST /snapshot", a.makeSnapshot)
 	mux.HandleFunc("POST /command", a.command)
 	mux.HandleFunc("GET /policy", a.showPolicy)
