@@ -83,7 +83,7 @@ clean-tree: ## nothing changed and nothing new that git does not ignore
 	@changed=$$(git status --porcelain); \
 	if [ -n "$$changed" ]; then printf 'check: the tree is not clean:\n%s\n' "$$changed" >&2; exit 1; fi
 
-parts := barcode biometrics accounts
+parts := barcode biometrics sync accounts
 bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics|sync|accounts
 	@failed=; for part in $(or $(PART),$(parts)); do $(MAKE) bench-$$part || failed=yes; done; [ -z "$$failed" ]
 

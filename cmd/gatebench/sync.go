@@ -38,6 +38,7 @@ type namedSection struct {
 func syncSections() []namedSection {
 	return []namedSection{
 		{"suspension", &suspension{}},
+		{"backlog", &backlog{}},
 	}
 }
 

@@ -38,6 +38,7 @@ const usageText = `usage: gatesim COMMAND [FLAGS]
   soak    sync: a gate and headquarters are killed while records and decisions
           cross a bad line; then both are held against what was promised
   fleet   many gates without devices, in one process, for one headquarters
+  drain   a journal full of days goes to headquarters over a slow line
 `
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
@@ -62,6 +63,8 @@ func dispatch(args []string) int {
 		good, err = framesCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "soak":
 		good, err = soakCommand(ctx, args[1:], os.Stdout, os.Stderr)
+	case "drain":
+		good, err = drainCommand(ctx, args[1:], os.Stdout, os.Stderr)
 	case "bare": // a process of a campaign's own, not for people
 		good, err = true, bare.Command(ctx, args[1:], os.Stdin, os.Stdout, os.Stderr)
 	case "fleet":

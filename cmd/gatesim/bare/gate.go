@@ -68,7 +68,7 @@ func Open(o Options) (*Gate, error) {
 	if g.Vault, err = vault.Open(filepath.Join(o.Dir, "vault"), id.Master); err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}
-	jo := journal.Options{Path: filepath.Join(o.Dir, "journal.db"), Gate: id.Gate, Vault: g.Vault, Simulated: true}
+	jo := journal.Options{Path: filepath.Join(o.Dir, "journal.db"), Gate: id.Gate, Vault: g.Vault, Signer: id.Signer, Simulated: true}
 	_, _ = rand.Read(jo.Boot[:]) // never fails
 	if g.Journal, err = journal.Open(jo); err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)

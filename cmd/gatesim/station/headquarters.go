@@ -191,30 +191,48 @@ func (h *Headquarters) Post(ctx context.Context, path string, v any) ([]byte, er
 	return b.Bytes(), nil
 }
 
+// Known is a record that headquarters has come to know of.
+type Known struct {
+	Stream string `json:"stream"`
+	Seq    uint64 `json:"seq"`
+	Stored bool   `json:"stored"`
+}
+
+// Follow calls f with every record of a gate as headquarters comes to know of
+// it, until ctx ends.
+func (h *Headquarters) Follow(ctx context.Context, gate string, f func(Known)) error {
+	return each(ctx, h.http, "http://hqd/follow?"+url.Values{"gate": {gate}}.Encode(), f)
+}
+
 // Records calls f with every record of a gate's stream that hqd holds, its
 // personal part opened.
 func (h *Headquarters) Records(ctx context.Context, gate string, s wire.Stream, f func(journal.Line)) error {
 	q := url.Values{"gate": {gate}, "stream": {s.String()}, "open": {"1"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://hqd/records?"+q.Encode(), nil)
+	return each(ctx, h.http, "http://hqd/records?"+q.Encode(), f)
+}
+
+// each reads a JSON value a line. A list that was cut short is an error.
+func each[T any](ctx context.Context, c *http.Client, from string, f func(T)) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return fmt.Errorf("list records: %w", err)
+		return fmt.Errorf("ask: %w", err)
 	}
-	res, err := h.http.Do(req)
+	res, err := c.Do(req)
 	if err != nil {
-		return fmt.Errorf("list records: %w", err)
+		return fmt.Errorf("ask: %w", err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("list records: %s", res.Status)
+		return fmt.Errorf("ask: %s", res.Status)
 	}
 	for dec := json.NewDecoder(res.Body); ; {
-		var l journal.Line
-		switch err := dec.Decode(&l); {
+		var v T
+		switch err := dec.Decode(&v); {
 		case errors.Is(err, io.EOF):
 			return nil
-		case err != nil: // a list that was cut short among them
-			return fmt.Errorf("list records: %w", err)
+		case err != nil:
+			return fmt.Errorf("ask: %w", err)
 		}
-		f(l)
+		f(v)
 	}
 }
