@@ -28,7 +28,7 @@ func (d *Downlink) onDelta(m Message, typ string) {
 	key, ok := d.keys[delta.Key]
 	if !ok {
 		d.counters.add(causeNoKey)
-		d.wantMore = true
+		d.keyless, d.wantMore = true, true
 		return
 	}
 	entries, err := delta.Open(key)

@@ -18,6 +18,6 @@
 // beside the suspensions that go on biting. Those that were missed come before
 // it, and once they are all in force nobody has to wait for the rest. What is
 // forged, retained, misaddressed, expired or out of order is counted and does
-// nothing; a command is passed on only once it is proven to be HQ's word to this gate, and only
-// then answered.
+// nothing; a command is passed on only once it is proven to be HQ's word to
+// this gate, and only then answered.
 package link

@@ -104,6 +104,7 @@ type Downlink struct {
 	asked    uint64              // the cursor it named
 	missed   map[uint64]struct{} // places of the restrictions that came for it
 	wantMore bool                // a hello is due once HelloEvery allows it
+	keyless  bool                // what came could not be opened for want of the group key
 	behind   time.Time           // since when the head is ahead
 	bound    catchup             // end of catching up
 	snap     *transfer           // a snapshot on its way
@@ -210,7 +211,7 @@ func (d *Downlink) ask() {
 	d.hello, d.wantMore = now, false
 	epoch, seq := d.opts.Accounts.Cursor()
 	d.asked, d.missed = seq, make(map[uint64]struct{})
-	d.opts.Say(wire.TypeHello, wire.Hello{Epoch: epoch, Cursor: seq})
+	d.opts.Say(wire.TypeHello, wire.Hello{Epoch: epoch, Cursor: seq, NoKey: d.keyless})
 }
 
 func (d *Downlink) receive(m Message) {
@@ -275,7 +276,7 @@ func (d *Downlink) onKey(m Message) {
 		d.refuse(err)
 		return
 	}
-	d.keys[g.Kid] = key
+	d.keys[g.Kid], d.keyless = key, false
 	d.keyOrder = append(d.keyOrder, g.Kid)
 	if len(d.keyOrder) > 2 { // the present one, and the one before it during a rotation
 		delete(d.keys, d.keyOrder[0])

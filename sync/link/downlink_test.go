@@ -135,6 +135,31 @@ func TestHoleIsAskedForAndBitesAllTheSame(t *testing.T) {
 	})
 }
 
+// TestDownlinkAsksForTheGroupKeyItMissed holds that a key that was lost on its
+// way does not keep the gate from the log until its next connection.
+func TestDownlinkAsksForTheGroupKeyItMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newDown(t)
+		d := r.hq.delta(put("a"))
+		d.Key = "g9"
+		r.give(r.hq.live(d))
+		<-time.After(3 * time.Second)
+		r.d.tick(time.Now())
+		if n := len(r.hellos); n == 0 || !r.hellos[n-1].NoKey {
+			t.Fatalf("asked %+v without the key", r.hellos)
+		}
+		key, err := wire.SealGroupKey(r.d.opts.Key.PublicKey(), testGate, "g9", r.hq.group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.give(r.hq.message(wire.RoleDelta, wire.TypeKey, wire.Down(testGate, wire.TypeKey), testGate, key))
+		r.d.repeat()
+		if n := len(r.hellos); r.hellos[n-1].NoKey {
+			t.Fatalf("asked %+v with the key", r.hellos)
+		}
+	})
+}
+
 func TestReplaySharesItsBeginningWithWhatIsKnown(t *testing.T) {
 	r := newDown(t)
 	whole := *r.hq

@@ -55,7 +55,7 @@ func (d *Downlink) onSnapshot(m Message) {
 	switch {
 	case !ok:
 		d.counters.add(causeNoKey)
-		d.wantMore = true
+		d.keyless, d.wantMore = true, true
 		return
 	case epoch != 0 && s.Epoch != epoch && s.Epoch != d.other.Epoch:
 		d.counters.add(causeEpoch)

@@ -179,6 +179,7 @@ type Head struct {
 type Hello struct {
 	Epoch  uint64 `json:"epoch"`
 	Cursor uint64 `json:"cursor"`
+	NoKey  bool   `json:"no_key,omitempty"` // the present group key is missing
 }
 
 // Applied reports a committed cursor and when each decision took effect.

@@ -204,6 +204,11 @@ func (a *App) onRecords(ctx context.Context, g GateEntry, stream wire.Stream, si
 // on which no report was kept, since HQ or the gate went down at that moment,
 // is in force there all the same.
 func (a *App) onHello(ctx context.Context, g GateEntry, h wire.Hello) error {
+	if h.NoKey {
+		if err := a.sendKey(g); err != nil {
+			return err
+		}
+	}
 	a.replays.ask(g.Gate, wish{Hello: h})
 	if h.Epoch != a.ledger.epoch {
 		return nil
