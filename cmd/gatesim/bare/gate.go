@@ -146,8 +146,11 @@ func (o outbox) Read(s wire.Stream, from uint64, limit int) ([]link.Raw, error) 
 
 func (o outbox) Acknowledge(a wire.Ack) error {
 	err := o.Journal.Acknowledge(a)
-	if err == nil && o.acked != nil {
+	switch {
+	case err == nil && o.acked != nil:
 		o.acked(a)
+	case err != nil && !errors.Is(err, journal.ErrAckAhead) && !errors.Is(err, journal.ErrChainMismatch):
+		return fmt.Errorf("%w: %w", link.ErrNotNow, err)
 	}
 	return err
 }

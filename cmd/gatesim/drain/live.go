@@ -30,8 +30,16 @@ func newLive(x *run) *live {
 	return &live{x: x, written: make(map[seen]time.Time), late: make(map[wire.Stream][]time.Duration)}
 }
 
-// walk records what travellers would, every fifth an alarm.
+// walk records what travellers would, every fifth an alarm, from when the link
+// is up: what was recorded before is of the backlog.
 func (l *live) walk(ctx context.Context) {
+	for !l.x.gate.Link.Online() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 	tick := time.NewTicker(time.Second / time.Duration(l.x.o.LiveRate))
 	defer tick.Stop()
 	for n := 0; ; n++ {

@@ -15,6 +15,7 @@ import (
 	"bordergate/cmd/gatesim/bare"
 	"bordergate/cmd/gatesim/line"
 	"bordergate/cmd/gatesim/station"
+	"bordergate/sync/link/mosquittotest"
 )
 
 // Options of a campaign.
@@ -23,6 +24,10 @@ type Options struct {
 	Bin   string   // folder of hqd
 	Child []string // program and arguments of the gate's process; its own flags follow
 	Env   []string // added to its environment
+
+	// Mosquitto has headquarters use Debian's broker, which is killed by itself,
+	// and puts a bad line before headquarters too.
+	Mosquitto bool
 
 	Seed                             uint64
 	Kills, Records, Deltas, Accounts int
@@ -44,8 +49,9 @@ type campaign struct {
 	o        Options
 	rnd      *rand.Rand // of the plan
 	hq       *station.Headquarters
-	up       chan struct{} // closed while headquarters runs; made anew at a kill
-	line     *line.Line
+	broker   *mosquittotest.Broker // nil where headquarters has its own
+	line     *line.Line            // the gate's
+	hqLine   *line.Line            // headquarters' own, to the broker; nil without
 	gate     *gate
 	accounts *register
 	killed   map[string]int
@@ -80,7 +86,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 			c.say("%d of %d kills, %d records, %d changes ordered, line %+v", n+1, o.Kills, c.gate.log.count(), c.accounts.ordered(), c.line.Counts())
 		}
 	}
-	c.line.Set(line.Faults{})
+	c.faults(line.Faults{})
 	return c.judge(ctx)
 }
 
@@ -89,8 +95,7 @@ func (c *campaign) say(format string, a ...any) {
 }
 
 func (c *campaign) setUp(ctx context.Context) error {
-	var err error
-	if c.hq, err = station.NewHeadquarters(ctx, filepath.Join(c.o.Dir, "hq"), c.o.Bin); err != nil {
+	if err := c.makeHQ(ctx); err != nil {
 		return err
 	}
 	for _, name := range []string{gateName, witnessName} {
@@ -108,17 +113,52 @@ func (c *campaign) setUp(ctx context.Context) error {
 	if err := c.hq.Start(ctx); err != nil {
 		return err
 	}
-	c.up = make(chan struct{})
-	close(c.up)
-	if c.line, err = line.New(line.Options{To: c.hq.Address, Seed: c.o.Seed}); err != nil {
+	var err error
+	if c.line, err = line.New(line.Options{To: c.brokerAddress(), Seed: c.o.Seed}); err != nil {
 		return err
 	}
-	c.line.Set(c.o.Faults)
+	c.faults(c.o.Faults)
 	c.gate = newGate(c.o.Child, c.o.Env, c.path(gateName+".log"), bare.Options{
 		Dir: c.path(gateName), Name: gateName, Broker: "tcp://" + c.line.Address(),
 		Bundle: c.hq.Bundle, Fingerprint: c.hq.Fingerprint, Known: c.accounts.names(),
 	})
 	return c.gate.start()
+}
+
+// makeHQ makes headquarters, and the broker and the line to it where it has not
+// its own.
+func (c *campaign) makeHQ(ctx context.Context) error {
+	var err error
+	if !c.o.Mosquitto {
+		c.hq, err = station.NewHeadquarters(ctx, c.path("hq"), c.o.Bin)
+		return err
+	}
+	if err := os.MkdirAll(c.path("broker"), 0o700); err != nil {
+		return err
+	}
+	if c.broker, err = mosquittotest.Start(mosquittotest.Options{Dir: c.path("broker")}); err != nil {
+		return err
+	}
+	if c.hqLine, err = line.New(line.Options{To: c.broker.Address(), Seed: c.o.Seed + 1}); err != nil {
+		return err
+	}
+	c.hq, err = station.NewHeadquartersAt(ctx, c.path("hq"), c.o.Bin, c.hqLine.Address())
+	return err
+}
+
+// brokerAddress is where the broker is, without a bad line.
+func (c *campaign) brokerAddress() string {
+	if c.broker != nil {
+		return c.broker.Address()
+	}
+	return c.hq.Address
+}
+
+func (c *campaign) faults(f line.Faults) {
+	c.line.Set(f)
+	if c.hqLine != nil {
+		c.hqLine.Set(f)
+	}
 }
 
 func (c *campaign) path(name string) string { return filepath.Join(c.o.Dir, name) }
@@ -133,14 +173,28 @@ func (c *campaign) close() {
 	if c.hq != nil {
 		c.hq.Stop()
 	}
+	if c.hqLine != nil {
+		c.hqLine.Close()
+	}
+	if c.broker != nil {
+		c.broker.Kill()
+	}
 }
 
-// victims of a kill.
+// victims of a kill. Headquarters' own broker dies with it.
 const (
-	victimGate = "gate"
-	victimHQ   = "headquarters"
-	victimBoth = "both"
+	victimGate   = "gate"
+	victimHQ     = "headquarters"
+	victimBroker = "broker"
+	victimAll    = "all"
 )
+
+func (c *campaign) victims() []string {
+	if c.broker == nil {
+		return []string{victimGate, victimGate, victimHQ, victimHQ, victimAll}
+	}
+	return []string{victimGate, victimGate, victimHQ, victimHQ, victimBroker, victimBroker, victimAll}
+}
 
 // round brings a share of the records and of the changes and one kill.
 func (c *campaign) round(ctx context.Context, n int) error {
@@ -148,7 +202,8 @@ func (c *campaign) round(ctx context.Context, n int) error {
 	long := time.Duration(c.rnd.Int64N(int64(c.o.Pace)))
 	at := time.Duration(c.rnd.Int64N(int64(long) + 1))
 	down := time.Duration(c.rnd.Int64N(int64(c.o.Pace)/5 + 1))
-	victim := []string{victimGate, victimGate, victimHQ, victimHQ, victimBoth}[c.rnd.IntN(5)]
+	all := c.victims()
+	victim := all[c.rnd.IntN(len(all))]
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return spread(ctx, long, share(c.o.Records), func(k int) error { return c.gate.record(ctx, k) })
@@ -171,28 +226,36 @@ func (c *campaign) strike(ctx context.Context, victim string, down time.Duration
 		return err
 	}
 	c.killed[victim]++
-	if victim != victimGate {
+	hit := func(who string) bool { return victim == who || victim == victimAll }
+	if hit(victimBroker) && c.broker != nil {
+		c.broker.Kill()
+	}
+	if hit(victimHQ) {
 		c.accounts.down()
 		c.hq.Kill()
 	}
-	if victim != victimHQ {
+	if hit(victimGate) {
 		c.gate.kill()
 	}
 	if err := sleep(ctx, down); err != nil {
 		return err
 	}
-	if victim != victimHQ {
+	if hit(victimBroker) && c.broker != nil {
+		if err := c.broker.Start(); err != nil {
+			return err
+		}
+	}
+	if hit(victimGate) {
 		if err := c.gate.start(); err != nil {
 			return err
 		}
 	}
-	if victim == victimGate {
-		return nil
+	if hit(victimHQ) {
+		if err := c.hq.Start(ctx); err != nil {
+			return err
+		}
+		c.accounts.upAgain()
 	}
-	if err := c.hq.Start(ctx); err != nil {
-		return err
-	}
-	c.accounts.upAgain()
 	return nil
 }
 

@@ -38,9 +38,11 @@ type Detail struct {
 	Changes   uint64            `json:"changes"` // in headquarters' accounts log
 	Accounts  int               `json:"accounts"`
 	Kills     map[string]int    `json:"kills"`
-	Line      line.Counts       `json:"line"`
-	Gate      map[string]uint64 `json:"gate,omitempty"` // what the gate's last life counted
-	HQ        map[string]uint64 `json:"hq,omitempty"`   // what headquarters' last life counted of it
+	Broker    string            `json:"broker"`
+	Line      line.Counts       `json:"line"`              // the gate's
+	HQLine    *line.Counts      `json:"hq_line,omitempty"` // headquarters' own
+	Gate      map[string]uint64 `json:"gate,omitempty"`    // what the gate's last life counted
+	HQ        map[string]uint64 `json:"hq,omitempty"`      // what headquarters' last life counted of it
 	Seconds   float64           `json:"seconds"`
 	Settled   float64           `json:"settled_seconds"` // from the last kill until both agreed
 	Faults    []string          `json:"faults,omitempty"`
@@ -84,6 +86,11 @@ func (c *campaign) judge(ctx context.Context) (Report, error) {
 	d := &r.Detail
 	d.Simulated, d.Records, d.Changes, d.Accounts = true, log.count(), st.Head.Seq, len(c.accounts.ids)
 	d.Kills, d.Line, d.Gate = c.killed, c.line.Counts(), log.counts
+	d.Broker = "headquarters' own"
+	if c.broker != nil {
+		n := c.hqLine.Counts()
+		d.Broker, d.HQLine = "mosquitto", &n
+	}
 	for _, g := range st.Gates {
 		if g.Gate == gateName {
 			d.HQ = g.Counters
@@ -271,7 +278,7 @@ func (c *campaign) witness(ctx context.Context, head wire.Head) (map[string]stri
 	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Settle, errors.New("it did not come up to the log's end"))
 	defer cancel()
 	g, err := bare.Open(bare.Options{
-		Dir: c.path(witnessName), Name: witnessName, Broker: "tcp://" + c.hq.Address,
+		Dir: c.path(witnessName), Name: witnessName, Broker: "tcp://" + c.brokerAddress(),
 		Bundle: c.hq.Bundle, Fingerprint: c.hq.Fingerprint, Known: c.accounts.ids,
 	})
 	if err != nil {

@@ -45,6 +45,16 @@ func NewHeadquarters(ctx context.Context, dir, bin string) (*Headquarters, error
 	return h, h.configure(func(c *configs.HQ) { c.Listen = h.Address })
 }
 
+// NewHeadquartersAt is the same with another broker, host:port on this machine.
+func NewHeadquartersAt(ctx context.Context, dir, bin, broker string) (*Headquarters, error) {
+	h, err := newHeadquarters(ctx, dir, bin)
+	if err != nil {
+		return nil, err
+	}
+	h.Address, h.Broker = broker, "tcp://"+broker
+	return h, h.configure(func(c *configs.HQ) { c.Broker = h.Broker })
+}
+
 // newHeadquarters makes the keys.
 func newHeadquarters(ctx context.Context, dir, bin string) (*Headquarters, error) {
 	h := &Headquarters{dir: dir, bin: bin}
