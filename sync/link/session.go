@@ -228,7 +228,7 @@ func (s *Session) connectOnce(ctx context.Context) error {
 	defer s.finish(ctx, c)
 	if err := s.subscribe(lost, c); err != nil {
 		end(err)
-		return err
+		return context.Cause(lost) // what ended the connection, where that came first
 	}
 	if s.push(lost, Message{Kind: Ready, Conn: c.id}) {
 		s.opts.Logger.Info("Broker connected", "connection", c.id)
