@@ -105,7 +105,7 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 	order := r.Perm(len(first))
 	var out []role
 	for i, tr := range plan {
-		holder := first[order[i%len(order)]]
+		holder := first[order[tr.Seat%len(order)]]
 		if i >= scripted && len(second) > 0 {
 			holder = second[(i-scripted)%len(second)]
 		}
@@ -115,12 +115,12 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 		}
 		switch tr.Case {
 		case scenario.Impostor:
-			v.face = another(holder, first, order, i)
+			v.face = another(holder, first, order, tr.Seat)
 		case scenario.PhotoPrint, scenario.PhotoScreen:
-			v.holder = upright(first, order, i)
-			v.face, v.other = v.holder, another(v.holder, first, order, i)
+			v.holder = upright(first, order, tr.Seat)
+			v.face, v.other = v.holder, another(v.holder, first, order, tr.Seat)
 		case scenario.TwoFaces:
-			v.other = another(holder, first, order, i)
+			v.other = another(holder, first, order, tr.Seat)
 		case scenario.ForgedSeal:
 			v.pass = issue.Forged
 		case scenario.UnknownSigner:

@@ -8,7 +8,9 @@ import (
 
 // Traveller is one line of a plan.
 type Traveller struct {
-	N         int // from 1
+	N int // from 1
+	// Seat is his place in the whole scenario, from 0. Who plays him and how goes by it, so that a case is the same in a shorter run.
+	Seat      int
 	Case      string
 	Expect    Expect
 	Seed      uint64
@@ -34,10 +36,20 @@ func (s *Scenario) Plan(n int, seed uint64) []Traveller {
 	steps := s.fit(n)
 	r := rand.New(rand.NewPCG(seed, 0x5ce9))
 	var out []Traveller
-	for _, st := range steps {
-		for i := range st.Count {
+	seat := 0
+	for k, st := range steps {
+		all := st.Count
+		if k < len(s.Steps) {
+			all = s.Steps[k].Count
+		}
+		for i := range all {
+			drawn := r.Uint64()
+			seat++
+			if i >= st.Count {
+				continue
+			}
 			out = append(out, Traveller{
-				N: len(out) + 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: r.Uint64(), Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader, CameraDead: st.CameraDead,
+				N: len(out) + 1, Seat: seat - 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: drawn, Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader, CameraDead: st.CameraDead,
 			})
 		}
 	}

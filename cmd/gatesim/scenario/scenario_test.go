@@ -110,6 +110,13 @@ func TestPlanIsRepeatableAndFits(t *testing.T) {
 	if want := []string{Genuine, Impostor, SuspendedMidway}; !slices.Equal(cases, want) {
 		t.Errorf("three of five are %v", cases)
 	}
+	// Each keeps the part he has in the whole.
+	whole := s.Plan(0, 1)
+	for _, p := range s.Plan(3, 1) {
+		if w := whole[p.Seat]; w.Case != p.Case || w.Seed != p.Seed {
+			t.Errorf("traveller %d of three is played as %+v, in the whole as %+v", p.N, p, w)
+		}
+	}
 	fumbles := 0
 	for _, p := range s.Plan(200, 1) {
 		if p.Fumbles() {
