@@ -127,13 +127,11 @@ func (l *lookup) find(account, pass string, limit int) (list []crossing, more bo
 func (l *lookup) newest(tx *bbolt.Tx, person, only []byte, n int, list *[]crossing) error {
 	c := tx.Bucket(bucketPerson).Cursor()
 	end := append(bytes.Clone(person), bytes.Repeat([]byte{0xff}, 21)...)
-	k, v := c.Seek(end)
-	if k == nil {
-		k, v = c.Last()
-	} else {
-		k, v = c.Prev()
+	before := c.Prev
+	if k, _ := c.Seek(end); k == nil {
+		before = c.Last
 	}
-	for ; n > 0 && bytes.HasPrefix(k, person); k, v = c.Prev() {
+	for k, v := before(); n > 0 && bytes.HasPrefix(k, person); k, v = c.Prev() {
 		x, err := l.get(k, v)
 		if err != nil {
 			return err
