@@ -100,8 +100,9 @@ func (l *live) conclude(r *Report) {
 	r.During = quantiles(l.took)
 	r.Live, r.LiveAlarm = quantiles(l.late[wire.StreamCrossing]), quantiles(l.late[wire.StreamAlarm])
 	// What was written within the last two seconds is not late yet.
-	for _, at := range l.written {
-		if time.Since(at) > 2*time.Second {
+	for s, at := range l.written {
+		if age := time.Since(at); age > 2*time.Second {
+			l.x.say("headquarters was not told of %s %d, %.1f s old", s.stream, s.seq, age.Seconds())
 			r.Missed++
 		}
 	}
