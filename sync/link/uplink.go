@@ -378,7 +378,11 @@ func (u *Uplink) batch(l *lane) error {
 // one message, with the day keys that they need.
 func (u *Uplink) collect(l *lane, from uint64) (wire.Records, error) {
 	out := wire.Records{Stream: l.stream.String(), Epoch: u.opts.Journal.Epoch(), First: from}
-	raws, err := u.opts.Journal.Read(l.stream, from, wire.MaxBatch)
+	most := uint64(wire.MaxBatch)
+	if from < l.live {
+		most = min(most, l.live-from) // a batch is of the backlog or of what is new, never of both
+	}
+	raws, err := u.opts.Journal.Read(l.stream, from, int(most))
 	if err != nil {
 		u.counters.add(causeStore)
 		return out, fmt.Errorf("read journal: %w", err)

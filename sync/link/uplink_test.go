@@ -172,6 +172,22 @@ func TestUplinkTellsOfWhatIsNewBeforeItsTurn(t *testing.T) {
 	}
 }
 
+// TestUplinkKeepsBacklogAndNewApart holds that a record that is new is told of
+// as new although the end of the backlog would have had room for it.
+func TestUplinkKeepsBacklogAndNewApart(t *testing.T) {
+	r := newUp(t)
+	r.j.add(3, 1)
+	r.give(Message{Kind: Up}, r.hq.state("s1", true), Message{Kind: Ready})
+	r.j.add(2, 1)
+	r.give(r.hq.ack(r.j.ack(0)))
+	if len(r.copies) != 0 || len(r.sent) != 2 {
+		t.Fatalf("%d copies, %d batches", len(r.copies), len(r.sent))
+	}
+	if a, b := r.sent[0], r.sent[1]; a.First != 1 || a.N != 3 || !a.Historical || b.First != 4 || b.N != 2 || b.Historical {
+		t.Errorf("batches of %d from %d (historical %v) and %d from %d (%v)", a.N, a.First, a.Historical, b.N, b.First, b.Historical)
+	}
+}
+
 func TestUplinkBoundsABatchsSize(t *testing.T) {
 	r := newUp(t)
 	r.j.add(3, 40<<10)
