@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestQuantiles(t *testing.T) {
 // TestLiveCountsWhatIsNotKnown holds that a record counts once, however often
 // headquarters tells of it, and that one it never tells of is missed.
 func TestLiveCountsWhatIsNotKnown(t *testing.T) {
-	l := newLive(&run{})
+	l := newLive(&run{o: Options{Progress: io.Discard}})
 	now := time.Now()
 	for i := range 4 {
 		l.written[seen{wire.StreamCrossing, uint64(i + 1)}] = now.Add(-time.Minute)
