@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -31,15 +29,8 @@ func cmdCommand(ctx context.Context, e env, args []string) error {
 		return err
 	}
 	o.Do, o.WaitMS = rest[0], wait.Milliseconds()
-	var out bytes.Buffer
-	if err := s.client().Do(ctx, http.MethodPost, "/command", o, &out); err != nil {
-		return err
-	}
-	var r app.CommandAnswer
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return err
-	}
-	if _, err := out.WriteTo(e.Out); err != nil {
+	r, err := askFor[app.CommandAnswer](ctx, e, s, http.MethodPost, "/command", o)
+	if err != nil {
 		return err
 	}
 	if r.Outcome != wire.OutcomeExecuted {

@@ -26,24 +26,31 @@ func need(fs *flag.FlagSet, names ...string) error {
 	return errors.Join(missing...)
 }
 
-func cmdInit(_ context.Context, e env, args []string) error {
-	fs := flag.NewFlagSet("hqd init", flag.ContinueOnError)
+// keysFolder reads the flags of a command that has no file and works on
+// headquarters' keys.
+func keysFolder(e env, name, about string, args []string) (string, error) {
+	fs := flag.NewFlagSet("hqd "+name, flag.ContinueOnError)
 	fs.SetOutput(e.Err)
-	dir := fs.String("dir", "", "folder for the keys")
+	dir := fs.String("dir", "", about)
 	if err := fs.Parse(args); err != nil {
+		return "", err
+	}
+	return *dir, need(fs, "dir")
+}
+
+func cmdInit(_ context.Context, e env, args []string) error {
+	dir, err := keysFolder(e, "init", "folder for the keys", args)
+	if err != nil {
 		return err
 	}
-	if err := need(fs, "dir"); err != nil {
-		return err
-	}
-	print, err := app.Init(*dir)
+	print, err := app.Init(dir)
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(e.Out).Encode(struct {
 		Fingerprint string `json:"fingerprint"`
 		Bundle      string `json:"bundle"`
-	}{print, app.BundlePath(*dir)})
+	}{print, app.BundlePath(dir)})
 }
 
 func cmdServe(ctx context.Context, e env, args []string) error {
@@ -74,13 +81,22 @@ func ask(ctx context.Context, e env, s *settings, method, target string, body an
 	return s.client().Do(ctx, method, target, body, e.Out)
 }
 
+// askFor is ask where the answer also decides the exit status.
+func askFor[T any](ctx context.Context, e env, s *settings, method, target string, body any) (answer T, err error) {
+	var out bytes.Buffer
+	if err = s.client().Do(ctx, method, target, body, &out); err == nil {
+		err = json.Unmarshal(out.Bytes(), &answer)
+	}
+	if err == nil {
+		_, err = out.WriteTo(e.Out)
+	}
+	return answer, err
+}
+
 func cmdAccountPut(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "account put")
 	file := s.fs.String("file", "", "JSON list of accounts")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "file"); err != nil {
+	if err := s.demand(args, "file"); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(*file)
@@ -122,22 +138,12 @@ func cmdApplied(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "applied")
 	id := s.fs.String("decision", "", "decision id")
 	s.fs.Duration("wait", 0, "wait so long at most until every gate has followed")
-	if _, err := s.parse(args); err != nil {
+	if err := s.demand(args, "decision"); err != nil {
 		return err
 	}
 	wait := s.fs.Lookup("wait").Value.String()
-	if err := need(s.fs, "decision"); err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	if err := s.client().Do(ctx, http.MethodGet, "/applied?"+url.Values{"decision": {*id}, "wait": {wait}}.Encode(), nil, &out); err != nil {
-		return err
-	}
-	var r app.AppliedReport
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return err
-	}
-	if _, err := out.WriteTo(e.Out); err != nil {
+	r, err := askFor[app.AppliedReport](ctx, e, s, http.MethodGet, "/applied?"+url.Values{"decision": {*id}, "wait": {wait}}.Encode(), nil)
+	if err != nil {
 		return err
 	}
 	if !r.All {
@@ -151,10 +157,7 @@ func cmdNotice(ctx context.Context, e env, args []string) error {
 	id := s.fs.String("decision", "", "decision id")
 	to := s.fs.String("to", "", "addressee; kept sealed")
 	as := s.fs.String("as", "", "person or organisation: to whom one is due; the first of them when empty")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "decision", "to"); err != nil {
+	if err := s.demand(args, "decision", "to"); err != nil {
 		return err
 	}
 	return ask(ctx, e, s, http.MethodPost, "/notice", map[string]string{"decision": *id, "to": *to, "as": *as})
@@ -166,15 +169,8 @@ func cmdNoticeDue(ctx context.Context, e env, args []string) error {
 	if _, err := s.parse(args); err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	if err := s.client().Do(ctx, http.MethodGet, "/notices", nil, &out); err != nil {
-		return err
-	}
-	var due app.NoticesDue
-	if err := json.Unmarshal(out.Bytes(), &due); err != nil {
-		return err
-	}
-	if _, err := out.WriteTo(e.Out); err != nil {
+	due, err := askFor[app.NoticesDue](ctx, e, s, http.MethodGet, "/notices", nil)
+	if err != nil {
 		return err
 	}
 	if due.Overdue > 0 {
@@ -188,10 +184,7 @@ func cmdRecords(ctx context.Context, e env, args []string) error {
 	gate := s.fs.String("gate", "", "gate id")
 	stream := s.fs.String("stream", "crossing", "crossing, alarm, telemetry or image")
 	open := s.fs.Bool("open", false, "open the personal part")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "gate"); err != nil {
+	if err := s.demand(args, "gate"); err != nil {
 		return err
 	}
 	q := url.Values{"gate": {*gate}, "stream": {*stream}}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,24 +14,19 @@ import (
 )
 
 func cmdAuthorityRenew(_ context.Context, e env, args []string) error {
-	fs := flag.NewFlagSet("hqd authority renew", flag.ContinueOnError)
-	fs.SetOutput(e.Err)
-	dir := fs.String("dir", "", "folder of the keys")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	if err := need(fs, "dir"); err != nil {
-		return err
-	}
-	b, err := app.RenewAuthority(*dir)
+	dir, err := keysFolder(e, "authority renew", "folder of the keys", args)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Err, "Carry %s to every gate, and start hqd anew.\n", app.BundlePath(*dir))
+	b, err := app.RenewAuthority(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Err, "Carry %s to every gate, and start hqd anew.\n", app.BundlePath(dir))
 	return json.NewEncoder(e.Out).Encode(struct {
 		Version uint64 `json:"version"`
 		Bundle  string `json:"bundle"`
-	}{b.Ver, app.BundlePath(*dir)})
+	}{b.Ver, app.BundlePath(dir)})
 }
 
 // cmdBrokerCertify needs the identity folder only.
@@ -40,10 +34,7 @@ func cmdBrokerCertify(_ context.Context, e env, args []string) error {
 	s := newFlags(e, "broker certify")
 	names := s.fs.String("name", "", "names and addresses by which gates and hqd call the broker, with commas")
 	out := s.fs.String("out", "", "folder for ca.crt, broker.crt, broker.key and acl")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "name", "out"); err != nil {
+	if err := s.demand(args, "name", "out"); err != nil {
 		return err
 	}
 	f, err := app.CertifyBroker(s.hq.Identity, strings.Split(*names, ","), *out)
@@ -96,10 +87,7 @@ func (f gateFlags) tell(ctx context.Context, e env, target string, body []byte, 
 func cmdGateAdd(ctx context.Context, e env, args []string) error {
 	f := newGateFlags(e, "gate add")
 	file := f.fs.String("request", "", "request that gatectl identity init made")
-	if _, err := f.parse(args); err != nil {
-		return err
-	}
-	if err := need(f.fs, "request"); err != nil {
+	if err := f.demand(args, "request"); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(*file)
@@ -112,10 +100,7 @@ func cmdGateAdd(ctx context.Context, e env, args []string) error {
 func cmdGateRenew(ctx context.Context, e env, args []string) error {
 	f := newGateFlags(e, "gate renew")
 	gate := f.fs.String("gate", "", "gate id")
-	if _, err := f.parse(args); err != nil {
-		return err
-	}
-	if err := need(f.fs, "gate"); err != nil {
+	if err := f.demand(args, "gate"); err != nil {
 		return err
 	}
 	return f.tell(ctx, e, "/gates/renew", []byte(*gate), func() (app.GateEntry, error) { return app.RenewGate(f.hq.Identity, *gate) })
@@ -141,10 +126,7 @@ func cmdGateList(_ context.Context, e env, args []string) error {
 func cmdGateRetire(ctx context.Context, e env, args []string) error {
 	s := newFlags(e, "gate retire")
 	gate := s.fs.String("gate", "", "gate id")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "gate"); err != nil {
+	if err := s.demand(args, "gate"); err != nil {
 		return err
 	}
 	err := ask(ctx, e, s, http.MethodPost, "/gates/retire", []byte(*gate))

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -37,15 +35,8 @@ func cmdFleet(ctx context.Context, e env, args []string) error {
 	if _, err := s.parse(args); err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	if err := s.client().Do(ctx, http.MethodGet, "/fleet", nil, &out); err != nil {
-		return err
-	}
-	var o app.Overview
-	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
-		return err
-	}
-	if _, err := out.WriteTo(e.Out); err != nil {
+	o, err := askFor[app.Overview](ctx, e, s, http.MethodGet, "/fleet", nil)
+	if err != nil {
 		return err
 	}
 	if o.Well < o.Gates {

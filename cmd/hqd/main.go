@@ -145,6 +145,15 @@ func newFlags(e env, name string) *settings {
 	return s
 }
 
+// demand is parse for a command without positional arguments that needs the
+// named flags.
+func (s *settings) demand(args []string, names ...string) error {
+	if _, err := s.parse(args); err != nil {
+		return err
+	}
+	return need(s.fs, names...)
+}
+
 // parse reads the flags, and the file where one is named. Flags may stand
 // around the positional arguments, which it returns.
 func (s *settings) parse(args []string) ([]string, error) {

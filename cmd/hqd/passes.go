@@ -21,10 +21,7 @@ func cmdPassRevoke(ctx context.Context, e env, args []string) error {
 	s.fs.StringVar(&o.Authorisation, "authorisation", "", "reference of the authorisation; a deputy needs one")
 	s.fs.StringVar((*string)(&o.Ground), "ground", "", "lost, stolen, replaced, withdrawn, security_risk or owner_request")
 	s.fs.StringVar(&o.Request, "request", "", "number of the owner's request")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "number", "by", "ground"); err != nil {
+	if err := s.demand(args, "number", "by", "ground"); err != nil {
 		return err
 	}
 	return ask(ctx, e, s, http.MethodPost, "/passes/revoke", o)

@@ -111,10 +111,7 @@ func cmdOfficerAdd(ctx context.Context, e env, args []string) error {
 			return nil
 		})
 	}
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "id", "key", "by"); err != nil {
+	if err := s.demand(args, "id", "key", "by"); err != nil {
 		return err
 	}
 	if len(o.Acts) == 0 || len(o.Crossings) == 0 {
@@ -133,10 +130,7 @@ func cmdOfficerRemove(ctx context.Context, e env, args []string) error {
 	o := app.OfficerOrder{Remove: true}
 	s.fs.StringVar(&o.By, "by", "", "name of who removes him; kept at headquarters only")
 	s.fs.StringVar(&o.ID, "id", "", "the officer's service id")
-	if _, err := s.parse(args); err != nil {
-		return err
-	}
-	if err := need(s.fs, "id", "by"); err != nil {
+	if err := s.demand(args, "id", "by"); err != nil {
 		return err
 	}
 	return ask(ctx, e, s, http.MethodPost, "/officers", o)
