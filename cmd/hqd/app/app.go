@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{opts: o, boot: newBoot(), commands: newCommands(), greet: make(chan struct{}, 1)}
+	a := &App{opts: o, boot: randomID(8), commands: newCommands(), greet: make(chan struct{}, 1)}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start headquarters: %w", err), a.close())
 	}

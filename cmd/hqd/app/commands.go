@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,11 +115,7 @@ func (a *App) Command(ctx context.Context, o CommandOrder) (CommandAnswer, error
 	if !up {
 		return out, fmt.Errorf("%w: %s is not connected; a command is never kept for later", ErrCommand, o.Gate)
 	}
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return out, fmt.Errorf("send command: %w", err)
-	}
-	out.Command, out.Sent = hex.EncodeToString(id[:]), time.Now().UTC()
+	out.Command, out.Sent = randomID(16), time.Now().UTC()
 	c := wire.Command{ID: out.Command, Boot: boot, Do: o.Do, Mode: o.Mode, By: a.id.pseudonym(o.By)}
 	if c.Do == wire.DoClock {
 		c.Time = out.Sent.UnixNano()
@@ -209,13 +203,8 @@ func (f *fleet) connection(gate string) (boot string, up bool) {
 }
 
 func (a *App) command(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
+	o, ok := orderOf[CommandOrder](w, r, ErrCommand)
 	if !ok {
-		return
-	}
-	var o CommandOrder
-	if err := strictJSON(b, &o); err != nil {
-		reply(w, nil, fmt.Errorf("%w: %w", ErrCommand, err))
 		return
 	}
 	out, err := a.Command(r.Context(), o)

@@ -15,10 +15,11 @@ import (
 
 func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
-func newBoot() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // crypto/rand never fails
-	return hex.EncodeToString(b[:])
+// randomID is n random bytes in hex.
+func randomID(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // crypto/rand never fails
+	return hex.EncodeToString(b)
 }
 
 // gateState is what HQ knows of a gate at this moment.

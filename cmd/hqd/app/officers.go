@@ -117,18 +117,11 @@ func (a *App) listOfficers(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *App) changeOfficers(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
+	o, ok := orderOf[OfficerOrder](w, r, ErrOfficer)
 	if !ok {
 		return
 	}
-	var o OfficerOrder
-	err := strictJSON(b, &o)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrOfficer, err)
-	} else {
-		err = a.Officer(r.Context(), o)
-	}
-	if err != nil {
+	if err := a.Officer(r.Context(), o); err != nil {
 		reply(w, nil, err)
 		return
 	}

@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -68,12 +66,8 @@ func (l *ledger) Decide(ctx context.Context, o Order) (wire.Decision, error) {
 	if err != nil {
 		return wire.Decision{}, fmt.Errorf("decide: %w", err)
 	}
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return wire.Decision{}, fmt.Errorf("decide: %w", err)
-	}
 	d := wire.Decision{
-		ID: hex.EncodeToString(id[:]), Action: o.Action, Role: o.Role, Authorisation: o.Authorisation,
+		ID: randomID(16), Action: o.Action, Role: o.Role, Authorisation: o.Authorisation,
 		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: l.now().UnixNano(),
 	}
 	c.Decision = &d

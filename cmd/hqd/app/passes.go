@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -73,12 +71,8 @@ func (l *ledger) Revoke(ctx context.Context, o Revocation) (wire.Decision, error
 	if o.Role == "" {
 		o.Role = wire.DeciderIssuer
 	}
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return wire.Decision{}, fmt.Errorf("revoke pass: %w", err)
-	}
 	d := wire.Decision{
-		ID: hex.EncodeToString(id[:]), Action: wire.ActionRevoke, Role: o.Role, Authorisation: o.Authorisation,
+		ID: randomID(16), Action: wire.ActionRevoke, Role: o.Role, Authorisation: o.Authorisation,
 		Ground: o.Ground, Request: o.Request, By: l.by(o.By), At: l.now().UnixNano(),
 	}
 	c := wire.Change{Op: wire.OpRevoke, Pass: o.Number, Ver: p.ver + 1, Decision: &d}
@@ -146,13 +140,8 @@ func (l *ledger) Stamp(ctx context.Context, list []Stamp) (int, error) {
 }
 
 func (a *App) revokePass(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
+	o, ok := orderOf[Revocation](w, r, wire.ErrDecision)
 	if !ok {
-		return
-	}
-	var o Revocation
-	if err := strictJSON(b, &o); err != nil {
-		reply(w, nil, fmt.Errorf("%w: %w", wire.ErrDecision, err))
 		return
 	}
 	d, err := a.ledger.Revoke(r.Context(), o)

@@ -103,18 +103,11 @@ func (a *App) showPolicy(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *App) publishPolicy(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
+	o, ok := orderOf[PolicyOrder](w, r, fmt.Errorf("publish policy: %w", ErrPolicy))
 	if !ok {
 		return
 	}
-	var o PolicyOrder
-	err := strictJSON(b, &o)
-	if err != nil {
-		err = fmt.Errorf("%w: %w", ErrPolicy, err)
-	} else {
-		err = a.Policy(r.Context(), o)
-	}
-	if err != nil {
+	if err := a.Policy(r.Context(), o); err != nil {
 		reply(w, nil, fmt.Errorf("publish policy: %w", err))
 		return
 	}

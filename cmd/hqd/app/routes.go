@@ -52,6 +52,20 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	return b, err == nil
 }
 
+// orderOf reads a request that is one JSON value of a kind; kind is also the
+// error of one that is not. What is wrong has been answered then.
+func orderOf[T any](w http.ResponseWriter, r *http.Request, kind error) (o T, ok bool) {
+	b, ok := body(w, r)
+	if !ok {
+		return o, false
+	}
+	if err := strictJSON(b, &o); err != nil {
+		reply(w, nil, fmt.Errorf("%w: %w", kind, err))
+		return o, false
+	}
+	return o, true
+}
+
 func (a *App) putAccounts(w http.ResponseWriter, r *http.Request) {
 	b, ok := body(w, r)
 	if !ok {
@@ -77,13 +91,8 @@ type Decided struct {
 }
 
 func (a *App) decide(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
+	o, ok := orderOf[Order](w, r, wire.ErrDecision)
 	if !ok {
-		return
-	}
-	var o Order
-	if err := strictJSON(b, &o); err != nil {
-		reply(w, nil, fmt.Errorf("%w: %w", wire.ErrDecision, err))
 		return
 	}
 	d, err := a.ledger.Decide(r.Context(), o)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -175,12 +174,9 @@ func (s *snapshots) write(ctx context.Context) (*snapshot, error) {
 	segments := l.segments[:len(l.segments):len(l.segments)] // only ever appended to
 	m := wire.Snapshot{Epoch: l.epoch, Seq: l.seq, Hash: l.hash, Made: l.now().UnixNano()}
 	l.mu.Unlock()
-	var random [48]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return nil, err
-	}
-	m.ID = hex.EncodeToString(random[:16])
-	out := &snapshot{key: [32]byte(random[16:])}
+	m.ID = randomID(16)
+	out := &snapshot{}
+	_, _ = rand.Read(out.key[:]) // crypto/rand never fails
 	kept, err := l.kept(ctx, segments)
 	if err != nil {
 		return nil, err

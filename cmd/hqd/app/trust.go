@@ -321,13 +321,8 @@ func (a *App) listTrust(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *App) publishTrust(w http.ResponseWriter, r *http.Request) {
-	b, ok := body(w, r)
+	o, ok := orderOf[TrustOrder](w, r, ErrTrust)
 	if !ok {
-		return
-	}
-	var o TrustOrder
-	if err := strictJSON(b, &o); err != nil {
-		reply(w, nil, fmt.Errorf("%w: %w", ErrTrust, err))
 		return
 	}
 	written, err := a.ledger.Trust(r.Context(), o)
