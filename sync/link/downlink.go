@@ -305,9 +305,7 @@ func (d *Downlink) onHead(m Message) {
 		return
 	}
 	d.head, d.heard = h, true
-	if err := d.opts.Accounts.Head(h); err != nil {
-		d.counters.add(causeStore)
-		d.opts.Logger.Error("Head refused by the replica", "error", err)
+	if !d.giveHead() {
 		d.startOver()
 		return
 	}

@@ -171,7 +171,7 @@ func (d *Downlink) installed(err error) {
 			if d.other.Epoch == s.m.Epoch {
 				d.head = d.other
 			}
-			d.giveHead()
+			d.remind()
 		}
 		d.opts.OnChange("") // any account may have changed
 		d.compare(s.m.Seq)
@@ -199,15 +199,21 @@ func (d *Downlink) covered(m wire.Snapshot) {
 	}
 }
 
-// giveHead tells a replica that was made anew of the newest head: the next one
-// may be many seconds away, and nobody is admitted before one is reached.
-func (d *Downlink) giveHead() {
-	if d.head.Issued == 0 {
-		return
-	}
-	if err := d.opts.Accounts.Head(d.head); err != nil {
+// giveHead tells the replica of the newest head, and whether it took it.
+func (d *Downlink) giveHead() bool {
+	err := d.opts.Accounts.Head(d.head)
+	if err != nil {
 		d.counters.add(causeStore)
 		d.opts.Logger.Error("Head refused by the replica", "error", err)
+	}
+	return err == nil
+}
+
+// remind tells a replica that was made anew of the head that is known: the next
+// one may be many seconds away, and nobody is admitted before one is reached.
+func (d *Downlink) remind() {
+	if d.head.Issued != 0 {
+		d.giveHead()
 	}
 }
 
@@ -227,7 +233,7 @@ func (d *Downlink) startOver() {
 	}
 	d.opts.Logger.Warn("Accounts contradict headquarters' log and are filled anew",
 		"hint", "nothing to do here; have headquarters find out why if it comes again")
-	d.giveHead()
+	d.remind()
 	d.hello = time.Time{}
 	d.ask()
 }

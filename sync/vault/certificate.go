@@ -114,7 +114,7 @@ func InstallCertificate(dir string, text []byte) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install certificate: %w", err)
 	}
-	if err := replaceFile(filepath.Join(dir, certFile), text); err != nil {
+	if err := ReplaceFile(filepath.Join(dir, certFile), text); err != nil {
 		return nil, fmt.Errorf("install certificate: %w", err)
 	}
 	if name == nextFile {
@@ -149,10 +149,10 @@ func RenewTLS(dir string) (*Identity, error) {
 		return nil, err
 	}
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := replaceFile(filepath.Join(dir, nextFile), key); err != nil {
+	if err := ReplaceFile(filepath.Join(dir, nextFile), key); err != nil {
 		return nil, fmt.Errorf("save tls key: %w", err)
 	}
-	if err := replaceFile(filepath.Join(dir, RequestFile), request); err != nil {
+	if err := ReplaceFile(filepath.Join(dir, RequestFile), request); err != nil {
 		return nil, fmt.Errorf("save request: %w", err)
 	}
 	return id, nil

@@ -82,8 +82,8 @@ func (v *Vault) load(s slot) (*DayKey, error) {
 // returns. An existing file is never replaced: fs.ErrExist.
 func createFile(path string, b []byte) error { return putFile(path, b, unix.RENAME_NOREPLACE) }
 
-// replaceFile is createFile for what may be there already.
-func replaceFile(path string, b []byte) error { return putFile(path, b, 0) }
+// ReplaceFile is createFile for what may be there already.
+func ReplaceFile(path string, b []byte) error { return putFile(path, b, 0) }
 
 func putFile(path string, b []byte, flags uint) error {
 	dir := filepath.Dir(path)

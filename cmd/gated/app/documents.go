@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"bordergate/gate"
 	"bordergate/sync/link"
+	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
 
@@ -79,12 +81,11 @@ func (d *documents) readKept(typ string) (link.Document, error) {
 		return link.Document{}, err
 	}
 	defer f.Close()
-	b := make([]byte, wire.MaxMessage+1)
-	n, err := readUpTo(f, b)
+	b, err := io.ReadAll(io.LimitReader(f, wire.MaxMessage+1))
 	if err != nil {
 		return link.Document{}, err
 	}
-	return link.ReadDocument(d.ring, typ, b[:n])
+	return link.ReadDocument(d.ring, typ, b)
 }
 
 // take queues a document; it never blocks. Headquarters sends one that finds no
@@ -127,7 +128,7 @@ func (d *documents) renew(doc link.Document) {
 			"headquarters' %s %d is not used (%v): have headquarters correct it, or install newer software here", doc.Typ, doc.Ver, err)})
 		return
 	}
-	err := keepFile(d.path(doc.Typ), doc.Signed)
+	err := vault.ReplaceFile(d.path(doc.Typ), doc.Signed)
 	if err == nil {
 		err = d.facts.Advance(documentFact(doc.Typ), doc.Ver)
 	}
@@ -164,27 +165,6 @@ func (d *documents) now(typ string) documentState {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.at[typ]
-}
-
-// keepFile makes a file durable under its name, or leaves what was there.
-func keepFile(path string, b []byte) error {
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // openDocuments reads what headquarters last had this gate work by.

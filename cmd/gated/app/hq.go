@@ -141,12 +141,11 @@ func loadBundle(path, fingerprint string) (wire.Bundle, error) {
 		return wire.Bundle{}, fmt.Errorf("open hq.bundle: %w (get hq.json from headquarters)", err)
 	}
 	defer f.Close()
-	b := make([]byte, wire.MaxBundle+1)
-	n, err := readUpTo(f, b)
+	b, err := io.ReadAll(io.LimitReader(f, wire.MaxBundle+1))
 	if err != nil {
 		return wire.Bundle{}, fmt.Errorf("read hq.bundle: %w", err)
 	}
-	bundle, err := wire.ParseBundle(b[:n], fingerprint)
+	bundle, err := wire.ParseBundle(b, fingerprint)
 	if err != nil {
 		return wire.Bundle{}, fmt.Errorf("check hq.bundle %s: %w (compare hq.fingerprint with headquarters by eye)", path, err)
 	}
@@ -321,13 +320,4 @@ func version() string {
 		return b.Main.Version
 	}
 	return "unknown"
-}
-
-// readUpTo fills b as far as the file goes.
-func readUpTo(r io.Reader, b []byte) (int, error) {
-	n, err := io.ReadFull(r, b)
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n, err
 }
