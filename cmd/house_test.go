@@ -105,6 +105,7 @@ func rooms() []room {
 		{"sync/journal", []string{"sync/wire", "sync/vault"}, []string{bolt, unix}, "what happened is kept without knowing how it travels"},
 		{"sync/accounts", []string{"sync/wire", "sync/vault"}, []string{bolt, unix}, "the replica is filled by messages and needs no session to be read"},
 		{"sync/link", []string{"sync/wire", "sync/vault"}, []string{paho, unix}, "the session declares what it needs of the journal and the replica"},
+		{"sync/outbox", []string{"sync/wire", "sync/journal", "sync/link"}, nil, "the one place where the journal and the session that empties it meet"},
 		{"sync/link/linktest", nil, []string{"github.com/nats-io/nats-server/v2"}, "a real broker for tests, and nothing else"},
 		{"sync/link/mosquittotest", nil, nil, "a broker that is not ours, as a process, and nothing of ours in it"},
 		{"configs", nil, []string{"go.yaml.in/yaml/v3"}, "plain structs: the wiring converts them, so no room depends on a file's form"},

@@ -16,6 +16,7 @@ import (
 	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 	"bordergate/sync/link"
+	"bordergate/sync/outbox"
 	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
@@ -125,7 +126,7 @@ func (g *gateEnd) connect(ctx context.Context) (end func(), err error) {
 	}
 	g.link, err = link.NewGate(link.GateOptions{
 		Gate: gateID, Broker: g.set.Broker, TLS: secure, Bundle: g.bundle, Signer: g.id.Signer, Key: g.id.HPKE,
-		Journal: outbox{g.journal}, Keys: g.vault, Accounts: steps{g.replica, g}, Simulated: true, Logger: g.log,
+		Journal: outbox.Outbox{Journal: g.journal}, Keys: g.vault, Accounts: steps{g.replica, g}, Simulated: true, Logger: g.log,
 	})
 	if err != nil {
 		return nil, err

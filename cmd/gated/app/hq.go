@@ -14,49 +14,14 @@ import (
 
 	"bordergate/gate"
 	"bordergate/sync/accounts"
-	"bordergate/sync/journal"
 	"bordergate/sync/link"
+	"bordergate/sync/outbox"
 	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
 
 // The link fills the cache anew through the wrapper too.
 var _ link.Snapshots = cache{}
-
-// outbox is the journal as the link sees it.
-type outbox struct {
-	*journal.Journal
-	agreed func(wire.Ack) // told of every acknowledgement that holds
-}
-
-// Acknowledge moves the journal's cursor.
-func (o outbox) Acknowledge(a wire.Ack) error {
-	err := o.Journal.Acknowledge(a)
-	switch {
-	case err == nil:
-		o.agreed(a)
-	case !errors.Is(err, journal.ErrAckAhead) && !errors.Is(err, journal.ErrChainMismatch):
-		return fmt.Errorf("%w: %w", link.ErrNotNow, err) // the disk is full, or it does not write at all
-	}
-	return err
-}
-
-func (o outbox) Ranges() []link.Range {
-	var out []link.Range
-	for _, r := range o.Journal.Ranges() {
-		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked, Before: r.Before})
-	}
-	return out
-}
-
-func (o outbox) Read(s wire.Stream, from uint64, limit int) ([]link.Raw, error) {
-	raws, err := o.Journal.Read(s, from, limit)
-	out := make([]link.Raw, 0, len(raws))
-	for _, r := range raws {
-		out = append(out, link.Raw{Seq: r.Seq, Bytes: r.Bytes})
-	}
-	return out, err
-}
 
 // cache is the account replica as the lane and the link see it.
 type cache struct {
@@ -182,7 +147,7 @@ func (a *App) openHQ() error {
 	}
 	g, err := link.NewGate(link.GateOptions{
 		Gate: a.cfg.Gate.ID, Broker: a.cfg.HQ.Broker, TLS: secure, Bundle: bundle, Signer: a.identity.Signer, Key: a.identity.HPKE,
-		Journal: outbox{a.journal, a.room.agreed}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
+		Journal: outbox.Outbox{Journal: a.journal, Agreed: a.room.agreed}, Keys: a.vault, Accounts: a.cache(), Software: version(), Simulated: a.cfg.Simulated,
 		State: a.wireState, Now: a.linkClock,
 		OnChange:     func(account string) { a.post(gate.AccountChanged(a.mono(), account)) },
 		OnCatchingUp: a.catchingChanged,

@@ -16,6 +16,7 @@ import (
 	"bordergate/gate"
 	"bordergate/sync/journal"
 	"bordergate/sync/link"
+	"bordergate/sync/outbox"
 	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
@@ -75,7 +76,7 @@ func (s *store) acknowledge(stream wire.Stream, cum uint64) {
 		s.t.Fatalf("read %d: %v", cum, err)
 	}
 	a := wire.Ack{Stream: stream.String(), Epoch: s.journal.Epoch(), Cum: cum, Hash: wire.HashOf(raws[0].Bytes)}
-	if err := (outbox{s.journal, s.room.agreed}).Acknowledge(a); err != nil {
+	if err := (outbox.Outbox{Journal: s.journal, Agreed: s.room.agreed}).Acknowledge(a); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 	"bordergate/sync/link"
+	"bordergate/sync/outbox"
 	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
@@ -98,7 +99,7 @@ func (g *Gate) connect(o Options, id *vault.Identity) error {
 	}
 	g.Link, err = link.NewGate(link.GateOptions{
 		Gate: id.Gate, Broker: o.Broker, Bundle: bundle, Signer: id.Signer, Key: id.HPKE,
-		Journal: outbox{g.Journal, o.OnAck}, Keys: g.Vault, Accounts: g.order,
+		Journal: outbox.Outbox{Journal: g.Journal, Agreed: o.OnAck}, Keys: g.Vault, Accounts: g.order,
 		Software: "gatesim", Simulated: true, OnFatal: o.OnFatal,
 		Stall: o.Stall, Backoff: o.Backoff, MaxBackoff: o.MaxBackoff, Logger: o.Logger,
 	})
@@ -119,38 +120,4 @@ func (g *Gate) Record(ctx context.Context, s wire.Stream, kind string, public an
 		g.Link.Notify()
 	}
 	return p, err
-}
-
-// outbox is the journal as the link sees it.
-type outbox struct {
-	*journal.Journal
-	acked func(wire.Ack)
-}
-
-func (o outbox) Ranges() []link.Range {
-	var out []link.Range
-	for _, r := range o.Journal.Ranges() {
-		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked, Before: r.Before})
-	}
-	return out
-}
-
-func (o outbox) Read(s wire.Stream, from uint64, limit int) ([]link.Raw, error) {
-	raws, err := o.Journal.Read(s, from, limit)
-	out := make([]link.Raw, 0, len(raws))
-	for _, r := range raws {
-		out = append(out, link.Raw{Seq: r.Seq, Bytes: r.Bytes})
-	}
-	return out, err
-}
-
-func (o outbox) Acknowledge(a wire.Ack) error {
-	err := o.Journal.Acknowledge(a)
-	switch {
-	case err == nil && o.acked != nil:
-		o.acked(a)
-	case err != nil && !errors.Is(err, journal.ErrAckAhead) && !errors.Is(err, journal.ErrChainMismatch):
-		return fmt.Errorf("%w: %w", link.ErrNotNow, err)
-	}
-	return err
 }

@@ -18,6 +18,7 @@ import (
 	"bordergate/sync/accounts"
 	"bordergate/sync/journal"
 	"bordergate/sync/link"
+	box "bordergate/sync/outbox"
 	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
@@ -154,32 +155,15 @@ func recordsOf(t *testing.T, h *hqRig, gate string, open bool) []journal.Line {
 
 // outbox is the journal as the link sees it, with news of acknowledgements.
 type outbox struct {
-	*journal.Journal
+	box.Outbox
 	mu     sync.Mutex
 	cond   *sync.Cond
 	acked  uint64
 	status func() link.GateStatus
 }
 
-func (o *outbox) Ranges() []link.Range {
-	var out []link.Range
-	for _, r := range o.Journal.Ranges() {
-		out = append(out, link.Range{Stream: r.Stream, First: r.First, Next: r.Next, Acked: r.Acked, Before: r.Before})
-	}
-	return out
-}
-
-func (o *outbox) Read(s wire.Stream, from uint64, n int) ([]link.Raw, error) {
-	raws, err := o.Journal.Read(s, from, n)
-	out := make([]link.Raw, len(raws))
-	for i, r := range raws {
-		out[i] = link.Raw{Seq: r.Seq, Bytes: r.Bytes}
-	}
-	return out, err
-}
-
 func (o *outbox) Acknowledge(a wire.Ack) error {
-	err := o.Journal.Acknowledge(a)
+	err := o.Outbox.Acknowledge(a)
 	if err == nil && a.Stream == wire.StreamCrossing.String() {
 		o.mu.Lock()
 		o.acked = max(o.acked, a.Cum)
@@ -287,7 +271,7 @@ func (g *gateRig) openJournal() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.out = &outbox{Journal: j}
+	g.out = &outbox{Outbox: box.Outbox{Journal: j}}
 	g.out.cond = sync.NewCond(&g.out.mu)
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bordergate/sync/journal"
+	box "bordergate/sync/outbox"
 	"bordergate/sync/wire"
 )
 
@@ -104,7 +105,7 @@ func (g *gateRig) twin() *gateRig {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	other.out = &outbox{Journal: j}
+	other.out = &outbox{Outbox: box.Outbox{Journal: j}}
 	other.out.cond = sync.NewCond(&other.out.mu)
 	other.openAccounts()
 	g.t.Cleanup(func() {
