@@ -228,11 +228,11 @@ func faceWorker(o options, source string) (vision.Options, error) {
 		if !ok {
 			return wo, errors.New("manifest names no model for " + use)
 		}
-		spec, err := json.Marshal(f)
+		file, err := vision.NewModelFile(use, f.Path(o.models), f.SHA256, f)
 		if err != nil {
-			return wo, fmt.Errorf("describe model %s: %w", use, err)
+			return wo, err
 		}
-		wo.Config.Models = append(wo.Config.Models, vision.ModelFile{Name: use, Path: f.Path(o.models), SHA256: f.SHA256, Spec: spec})
+		wo.Config.Models = append(wo.Config.Models, file)
 	}
 	return wo, nil
 }

@@ -124,11 +124,11 @@ func modelFiles(tb testing.TB, man *configs.Models, dir string) (out []worker.Mo
 	tb.Helper()
 	for _, use := range []string{configs.UseDetect, configs.UseLandmark, configs.UseFeature, configs.UseLiveness} {
 		f, ok := man.ByUse(use)
-		spec, err := json.Marshal(f)
+		file, err := worker.NewModelFile(use, f.Path(dir), f.SHA256, f)
 		if err != nil || !ok {
 			tb.Fatal(use, ok, err)
 		}
-		out = append(out, worker.ModelFile{Name: use, Path: f.Path(dir), SHA256: f.SHA256, Spec: spec})
+		out = append(out, file)
 	}
 	return out
 }

@@ -35,6 +35,15 @@ type ModelFile struct {
 	Spec json.RawMessage `json:"spec,omitempty"`
 }
 
+// NewModelFile tells a worker of a network; description is the manifest's entry of it, without which the worker refuses the network.
+func NewModelFile(name, path, sha256 string, description any) (ModelFile, error) {
+	spec, err := json.Marshal(description)
+	if err != nil {
+		return ModelFile{}, fmt.Errorf("describe model %s: %w", name, err)
+	}
+	return ModelFile{Name: name, Path: path, SHA256: sha256, Spec: spec}, nil
+}
+
 // WorkerConfig is the first message to a worker, and all it knows.
 type WorkerConfig struct {
 	Role Role `json:"role"`

@@ -3,7 +3,6 @@ package app
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -134,12 +133,12 @@ func modelFiles(m *configs.Models, dir string) ([]vision.ModelFile, error) {
 			errs = append(errs, fmt.Errorf("check model %s: %w", use, err))
 			continue
 		}
-		spec, err := json.Marshal(f)
+		file, err := vision.NewModelFile(use, path, f.SHA256, f)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("describe model %s: %w", use, err))
+			errs = append(errs, err)
 			continue
 		}
-		out = append(out, vision.ModelFile{Name: use, Path: path, SHA256: f.SHA256, Spec: spec})
+		out = append(out, file)
 	}
 	return out, errors.Join(errs...)
 }
