@@ -13,7 +13,7 @@ FUZZTIME ?= 3s
 module := $(shell sed -n 's/^module //p' go.mod)
 programs := gated gatectl gatesim hqd
 
-.PHONY: help run test check build setup models bench soak deb lint fmt fuzz race leaks nocgo clean-tree clean
+.PHONY: help run test check build setup setup-test models bench soak deb lint fmt fuzz race leaks nocgo clean-tree clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -22,7 +22,10 @@ run: setup build models ## the demonstration; TRAVELLERS=n and SCENARIO=file cha
 	@mkdir -p $(dir $(REPORT))
 	@bin/gatesim run $(if $(TRAVELLERS),--travellers $(TRAVELLERS)) $(if $(SCENARIO),--scenario $(SCENARIO)) --report $(REPORT)
 
-test: setup models build ## every test
+# What only tests need: peers of the drivers, and a browser for the pages.
+test_packages := python3-pymodbus python3-serial-asyncio mbpoll libmodbus-dev
+
+test: setup setup-test models build ## every test
 	@BORDERGATE_PARTS=all go test ./...
 
 build: setup ## the programs, into bin/
@@ -35,12 +38,15 @@ setup: ## what is missing on this machine
 	@command -v go >/dev/null 2>&1 || { echo "setup: Go is not on PATH: install it from https://go.dev/dl" >&2; exit 1; }
 	@.setup/debian
 
+setup-test: setup
+	@.setup/debian $(test_packages)
+
 models: setup ## the model pack, hash-checked, into models/
 	@mkdir -p bin
 	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/gatectl
 	@bin/gatectl models fetch --manifest configs/models.yaml --dir models >/dev/null
 
-check: setup models build ## format, lint, vet, race, leaks, without cgo, fuzz, clean tree
+check: setup setup-test models build ## format, lint, vet, race, leaks, without cgo, fuzz, clean tree
 	@$(MAKE) lint
 	@echo "check: vet" >&2
 	@go vet ./...
