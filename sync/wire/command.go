@@ -9,18 +9,21 @@ import (
 	"time"
 )
 
-// What a command can order. None of it admits anybody: a gate's own state
-// (emergency, obstruction, a journal that takes no records) stands above each.
+// What a command can order. None of it admits anybody by headquarters' word: an
+// act is its officer's, by his own signature, and a gate's own state (emergency,
+// obstruction, a journal that takes no records) stands above each.
 const (
 	DoMode        = "mode"        // close the lane, or take HQ's own closure back
 	DoRestart     = "restart"     // end in order and be started again
 	DoResync      = "resync"      // throw the accounts away and get them anew
 	DoClock       = "clock"       // hear HQ's time, and say how far the gate's is off
 	DoDiagnostics = "diagnostics" // say how the gate is, without personal data
+	DoNonce       = "nonce"       // give out a nonce for an officer who is not at the gate
+	DoAct         = "act"         // carry out what that officer has signed
 )
 
 // Dos lists what a command can order.
-func Dos() []string { return []string{DoMode, DoRestart, DoResync, DoClock, DoDiagnostics} }
+func Dos() []string { return []string{DoMode, DoRestart, DoResync, DoClock, DoDiagnostics, DoNonce, DoAct} }
 
 // The modes that HQ may order. Normal takes back HQ's own closure and nothing
 // else; maintenance is for whoever stands at the gate.
@@ -41,6 +44,7 @@ const (
 	MaxCommandLife = 5 * time.Minute // from issue to expiry
 	MaxDiagnostics = 64 << 10        // bytes of a gate's account of itself
 	MaxWhy         = 200             // bytes of a result's reason
+	MaxAct         = 4 << 10         // bytes of a signed act
 	idSize         = 16
 )
 
@@ -59,6 +63,7 @@ type Command struct {
 	Mode string `json:"mode,omitempty"`       // with mode
 	Time int64  `json:"at_unix_ns,omitempty"` // with clock: HQ's time
 	By   string `json:"by,omitempty"`         // HQ's keyed hash of who ordered it
+	Act  []byte `json:"act,omitempty"`        // with act: the officer's signed message
 }
 
 // Check holds a command to its form; h is its header.
@@ -76,6 +81,8 @@ func (c Command) Check(h Header) error {
 		return fmt.Errorf("%w: headquarters orders the mode %s or %s", ErrCommand, ModeNormal, ModeClosed)
 	case (c.Do == DoClock) != (c.Time != 0) || c.Time < 0:
 		return fmt.Errorf("%w: a time goes with %s", ErrCommand, DoClock)
+	case (c.Do == DoAct) != (len(c.Act) > 0) || len(c.Act) > MaxAct:
+		return fmt.Errorf("%w: an act of at most %d bytes goes with %s", ErrCommand, MaxAct, DoAct)
 	}
 	return nil
 }
@@ -96,6 +103,9 @@ type Result struct {
 	Mono    int64  `json:"mono"`   // CLOCK_MONOTONIC at the gate, ns
 	Newest  uint64 `json:"newest"` // the highest number that the gate has taken
 	Sealed  []byte `json:"sealed,omitempty"`
+	// Nonce is the gate's, for one act and good for seconds: a secret to nobody,
+	// since only an officer's signature over it is worth anything.
+	Nonce string `json:"nonce,omitempty"`
 }
 
 // Check holds a result to its form.
@@ -109,6 +119,8 @@ func (r Result) Check() error {
 		return fmt.Errorf("%w: %s without a reason", ErrCommand, r.Outcome)
 	case len(r.Sealed) > 0 && (r.Do != DoDiagnostics || r.Outcome != OutcomeExecuted):
 		return fmt.Errorf("%w: diagnostics that nobody asked for", ErrCommand)
+	case (r.Nonce != "") != (r.Do == DoNonce && r.Outcome == OutcomeExecuted) || r.Nonce != "" && !validID(r.Nonce):
+		return fmt.Errorf("%w: a nonce that is none, or that nobody asked for", ErrCommand)
 	}
 	return nil
 }

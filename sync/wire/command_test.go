@@ -37,6 +37,11 @@ func TestCommandForm(t *testing.T) {
 		"mode elsewhere":   {func(_ *Header, c *Command) { c.Do = DoRestart }, false},
 		"clock, no time":   {func(_ *Header, c *Command) { c.Do, c.Mode = DoClock, "" }, false},
 		"time elsewhere":   {func(_ *Header, c *Command) { c.Time = 1 }, false},
+		"nonce":            {func(_ *Header, c *Command) { c.Do, c.Mode = DoNonce, "" }, true},
+		"act":              {func(_ *Header, c *Command) { c.Do, c.Mode, c.Act = DoAct, "", []byte("x") }, true},
+		"act missing":      {func(_ *Header, c *Command) { c.Do, c.Mode = DoAct, "" }, false},
+		"act elsewhere":    {func(_ *Header, c *Command) { c.Act = []byte("x") }, false},
+		"long act":         {func(_ *Header, c *Command) { c.Do, c.Mode, c.Act = DoAct, "", make([]byte, MaxAct+1) }, false},
 		"long name":        {func(_ *Header, c *Command) { c.By = strings.Repeat("a", MaxKid+1) }, false},
 	} {
 		h, c := testCommand()
@@ -58,6 +63,10 @@ func TestResultForm(t *testing.T) {
 		"refused, no reason": {func(r *Result) { r.Outcome, r.Sealed = OutcomeRefused, nil }, false},
 		"refused, sealed":    {func(r *Result) { r.Outcome, r.Why = OutcomeRefused, "busy" }, false},
 		"sealed elsewhere":   {func(r *Result) { r.Do = DoClock }, false},
+		"nonce":              {func(r *Result) { r.Do, r.Sealed, r.Nonce = DoNonce, nil, testID }, true},
+		"no nonce":           {func(r *Result) { r.Do, r.Sealed = DoNonce, nil }, false},
+		"nonce unasked":      {func(r *Result) { r.Nonce = testID }, false},
+		"nonce of no form":   {func(r *Result) { r.Do, r.Sealed, r.Nonce = DoNonce, nil, "x" }, false},
 		"unknown outcome":    {func(r *Result) { r.Outcome = "perhaps" }, false},
 		"unknown order":      {func(r *Result) { r.Do = "open" }, false},
 		"long reason":        {func(r *Result) { r.Why = strings.Repeat("x", MaxWhy+1) }, false},

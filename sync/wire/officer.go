@@ -106,7 +106,8 @@ func (o Officer) check() error {
 }
 
 // TypeAct is the type of an officer's act. It reaches a gate over its control
-// socket and never crosses MQTT, so that it works with no network.
+// socket, which works with no network, or within a command of headquarters',
+// which carries it from the console and can neither make nor change one.
 const TypeAct = "act"
 
 // Act is an officer's word at a gate, signed with his own key and addressed to

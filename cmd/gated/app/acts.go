@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bordergate/gate"
+	"bordergate/sync/link"
 	"bordergate/sync/wire"
 )
 
@@ -37,7 +38,7 @@ type ActAnswer struct {
 
 func (c *control) nonce(w http.ResponseWriter, _ *http.Request) {
 	if c.app.officers == nil {
-		refuse(w, http.StatusServiceUnavailable, "headquarters' keys are not here; see the status page")
+		refuse(w, http.StatusServiceUnavailable, errNoKeys.Error())
 		return
 	}
 	out := NonceAnswer{Gate: c.app.cfg.Gate.ID, Nonce: c.app.officers.nonce(), ValidS: int(actLife / time.Second)}
@@ -49,10 +50,10 @@ func (c *control) nonce(w http.ResponseWriter, _ *http.Request) {
 
 func (c *control) act(w http.ResponseWriter, r *http.Request) {
 	if c.app.officers == nil {
-		refuse(w, http.StatusServiceUnavailable, "headquarters' keys are not here; see the status page")
+		refuse(w, http.StatusServiceUnavailable, errNoKeys.Error())
 		return
 	}
-	signed, err := io.ReadAll(io.LimitReader(r.Body, maxAct+1))
+	signed, err := io.ReadAll(io.LimitReader(r.Body, wire.MaxAct+1))
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "the act did not come whole")
 		return
@@ -62,6 +63,30 @@ func (c *control) act(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 	}
 	writeJSON(w, out)
+}
+
+// errNoKeys means that nobody's act can be verified.
+var errNoKeys = errors.New("headquarters' keys are not here; see the status page")
+
+// orderedNonce gives out a nonce for an officer at the console.
+func (a *App) orderedNonce(context.Context, link.Order) (done, error) {
+	if a.officers == nil {
+		return done{}, errNoKeys
+	}
+	return done{nonce: a.officers.nonce()}, nil
+}
+
+// orderedAct carries out what an officer at the console has signed. That
+// headquarters brought it makes it no more than it is: it is verified like one
+// that came over the control socket.
+func (a *App) orderedAct(ctx context.Context, o link.Order) (done, error) {
+	if a.officers == nil {
+		return done{}, errNoKeys
+	}
+	if out := a.carryOut(ctx, o.Act); out.Outcome != wire.OutcomeExecuted {
+		return done{}, errors.New(out.Why)
+	}
+	return done{}, nil
 }
 
 // carryOut verifies an act, has the lane follow it and records either way. What

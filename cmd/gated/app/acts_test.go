@@ -11,6 +11,7 @@ import (
 
 	"bordergate/gate"
 	"bordergate/sync/journal"
+	"bordergate/sync/link"
 	"bordergate/sync/wire"
 )
 
@@ -74,6 +75,30 @@ func TestOfficerSignsAnEmergencyOff(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 	reach(t, a, "ready", inState(gate.Ready))
+}
+
+// TestActComesByHeadquarters: an act that headquarters carries is judged like
+// one that was brought to the control socket, and its nonce is good once.
+func TestActComesByHeadquarters(t *testing.T) {
+	a, r := actRig(t, wire.ActMode)
+	out := give(t, a, link.Order{Command: wire.Command{ID: testID, Do: wire.DoNonce}})
+	if out.nonce == "" {
+		t.Fatal("no nonce")
+	}
+	signed := r.act(out.nonce, func(_ *wire.Header, act *wire.Act) {
+		*act = wire.Act{Do: wire.ActMode, Mode: "maintenance", Nonce: out.nonce}
+	})
+	order := link.Order{Command: wire.Command{ID: testID, Do: wire.DoAct, Act: signed}}
+	give(t, a, order)
+	reach(t, a, "maintenance", inState(gate.Maintenance))
+	if _, err := a.commands.do[wire.DoAct](t.Context(), order); err == nil || !strings.Contains(err.Error(), errNonce.Error()) {
+		t.Fatalf("the same act again: %v", err)
+	}
+	order.Act = bytes.Clone(signed)
+	order.Act[len(signed)-1] ^= 1
+	if _, err := a.commands.do[wire.DoAct](t.Context(), order); err == nil || !strings.Contains(err.Error(), errNoOfficer.Error()) {
+		t.Fatalf("an act that headquarters changed: %v", err)
+	}
 }
 
 func TestOverrideNeedsAReferredTraveller(t *testing.T) {

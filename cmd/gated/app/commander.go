@@ -39,6 +39,7 @@ type commander struct {
 type done struct {
 	why    string
 	sealed []byte
+	nonce  string
 	// restart ends the gate once the order is kept.
 	restart bool
 }
@@ -172,7 +173,7 @@ func (c *commander) handle(ctx context.Context, o link.Order) error {
 		return nil
 	}
 	r := c.result(o, wire.OutcomeExecuted, out.why)
-	r.Sealed = out.sealed
+	r.Sealed, r.Nonce = out.sealed, out.nonce
 	if !out.restart {
 		c.finish(o, r)
 		return nil
@@ -187,7 +188,8 @@ func (c *commander) handle(ctx context.Context, o link.Order) error {
 	return ErrRestart
 }
 
-// finish counts, records, remembers and says what came of an order.
+// finish counts, records, remembers and says what came of an order. A nonce
+// does nothing until it comes back in an act, which is recorded.
 func (c *commander) finish(o link.Order, r wire.Result) {
 	switch r.Outcome {
 	case wire.OutcomeRefused:
@@ -201,7 +203,9 @@ func (c *commander) finish(o link.Order, r wire.Result) {
 	kept := r
 	kept.Sealed = nil // large, and quickly out of date
 	c.recent = append(c.recent, said{kept, time.Now()})
-	c.record(o, r)
+	if o.Do != wire.DoNonce || r.Outcome != wire.OutcomeExecuted {
+		c.record(o, r)
+	}
 	c.answer(r)
 }
 

@@ -234,7 +234,7 @@ func TestActsOfOfficers(t *testing.T) {
 		"another place":   {func(o *wire.Officer) { o.Crossings = []string{"LCA1"} }, nil, plain, errNoRight},
 		"list is lost":    {nil, func(r *officerRig) { r.user().lost() }, plain, errNoOfficer},
 		"truncated":       {nil, nil, func(r *officerRig) []byte { return plain(r)[:99] }, errNoOfficer},
-		"oversized":       {nil, nil, func(r *officerRig) []byte { return make([]byte, maxAct+1) }, errNoOfficer},
+		"oversized":       {nil, nil, func(r *officerRig) []byte { return make([]byte, wire.MaxAct+1) }, errNoOfficer},
 		"no transaction":  {nil, nil, with(func(_ *wire.Header, a *wire.Act) { a.Tx = "" }), wire.ErrOfficers},
 		"nothing to do":   {nil, nil, with(func(_ *wire.Header, a *wire.Act) { a.Do = "" }), wire.ErrOfficers},
 		"another's nonce": {nil, nil, func(r *officerRig) []byte { return r.act(newOfficerRig(r.t).nonce()) }, errNonce},

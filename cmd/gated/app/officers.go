@@ -24,7 +24,6 @@ var (
 const (
 	actLife   = 10 * time.Second // from the nonce to the act
 	maxNonces = 16               // given out and unused
-	maxAct    = 4 << 10          // bytes of a signed act
 )
 
 // officers verifies the acts of officers at this gate, with no network: by
@@ -107,7 +106,7 @@ func (o *officers) nonce() string {
 func (o *officers) verify(signed []byte) (wire.Act, wire.Officer, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ring == nil || len(signed) > maxAct {
+	if o.ring == nil || len(signed) > wire.MaxAct {
 		return wire.Act{}, wire.Officer{}, errNoOfficer
 	}
 	h, payload, err := o.ring.Verify(signed, wire.Want{Typ: wire.TypeAct, To: o.gate, Role: wire.RoleOfficer, Now: o.judging()})

@@ -25,6 +25,7 @@ func (a *App) openCommands() error {
 	c.do = map[string]func(context.Context, link.Order) (done, error){
 		wire.DoMode: a.orderedMode, wire.DoRestart: a.orderedRestart, wire.DoResync: a.orderedResync,
 		wire.DoClock: a.orderedClock, wire.DoDiagnostics: a.orderedDiagnostics,
+		wire.DoNonce: a.orderedNonce, wire.DoAct: a.orderedAct,
 	}
 	a.modes.set(modeByHQ, wireMode(c.kept.Mode))
 	a.commands = c
