@@ -23,7 +23,8 @@ run: setup build models ## the demonstration; TRAVELLERS=n and SCENARIO=file cha
 	@bin/gatesim run $(if $(TRAVELLERS),--travellers $(TRAVELLERS)) $(if $(SCENARIO),--scenario $(SCENARIO)) --report $(REPORT)
 
 # What only tests need: peers of the drivers, and a browser for the pages.
-test_packages := python3-pymodbus python3-serial-asyncio mbpoll libmodbus-dev
+test_packages := python3-pymodbus python3-serial-asyncio mbpoll libmodbus-dev \
+	chromium-headless-shell fonts-dejavu-core fonts-lao fonts-khmeros fonts-wqy-microhei
 
 test: setup setup-test models build ## every test
 	@BORDERGATE_PARTS=all go test ./...
@@ -38,8 +39,17 @@ setup: ## what is missing on this machine
 	@command -v go >/dev/null 2>&1 || { echo "setup: Go is not on PATH: install it from https://go.dev/dl" >&2; exit 1; }
 	@.setup/debian
 
-setup-test: setup
+setup-test: setup bin/.test/axe/node_modules/.package-lock.json
 	@.setup/debian $(test_packages)
+
+# What judges the pages: npm takes exactly what the lock file names, and no
+# package may run a script.
+bin/.test/axe/node_modules/.package-lock.json: $(addprefix .test/axe/,package.json package-lock.json)
+	@echo "setup: fetching axe-core from the npm registry" >&2
+	@mkdir -p bin/.test/axe
+	@cp $^ bin/.test/axe
+	@cd bin/.test/axe && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@touch $@
 
 models: setup ## the model pack, hash-checked, into models/
 	@mkdir -p bin

@@ -80,6 +80,7 @@ func rooms() []room {
 			"headquarters knows records, accounts and passes, and no gate's hardware",
 		},
 		{"gate/reason", nil, nil, "the one list of outcomes stands below everything that names them"},
+		{"gate/screen/browsertest", nil, nil, "a browser for the tests of pages, and nothing of ours in it"},
 		{"gate/screen", []string{"gate", "gate/reason"}, nil, "the screen shows what the lane says and decides nothing"},
 		{"gate", []string{"gate/reason"}, nil, "the domain has no I/O: it declares the small interfaces it needs and stays testable without any device"},
 		{
