@@ -8,7 +8,12 @@ import (
 	"bordergate/hal/turnstile/modbusio"
 )
 
-func turnstileOptions(c configs.Turnstile, log *slog.Logger) modbusio.Options {
+// newTurnstile makes the driver that the configuration names; it opens nothing.
+func newTurnstile(c configs.Turnstile, log *slog.Logger) (hal.Turnstile, error) {
+	return modbusio.New(boardOptions(c, log))
+}
+
+func boardOptions(c configs.Turnstile, log *slog.Logger) modbusio.Options {
 	o := modbusio.DefaultOptions()
 	o.Port.Path, o.Port.Baud, o.Unit = c.Port, c.Baud, byte(c.Unit)
 	o.Profile = modbusio.Profiles()[c.Profile]

@@ -15,7 +15,6 @@ import (
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/hal"
-	"bordergate/hal/turnstile/modbusio"
 	"bordergate/hal/vision"
 )
 
@@ -186,7 +185,7 @@ func findProgram(name string) (string, error) {
 
 func (a *App) openTurnstile() error {
 	c := a.cfg.Turnstile
-	dev, err := modbusio.New(turnstileOptions(c, a.log))
+	dev, err := newTurnstile(c, a.log)
 	if err != nil {
 		return err
 	}

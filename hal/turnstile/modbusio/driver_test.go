@@ -9,10 +9,11 @@ import (
 
 	"bordergate/cmd/gatesim/board"
 	"bordergate/hal"
+	"bordergate/hal/turnstile"
 )
 
 type rig struct {
-	d *Driver
+	d *turnstile.Driver
 	b *board.Board
 }
 

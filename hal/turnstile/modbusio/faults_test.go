@@ -10,8 +10,7 @@ import (
 
 	"bordergate/cmd/gatesim/board"
 	"bordergate/hal"
-	"bordergate/hal/haltest"
-	"bordergate/hal/port"
+	"bordergate/hal/turnstile"
 )
 
 // Whatever happens to single answers, the device stays online, invents no
@@ -70,7 +69,7 @@ func TestEchoingAdapterWorks(t *testing.T) {
 // with its echo: it must never count as a device.
 func TestEchoAloneIsNoDevice(t *testing.T) {
 	r := newRigOn(t, nil, func(b *board.Board) { b.Inject(board.Fault{Kind: board.FaultEchoOnly, Count: -1}) })
-	r.awaitFault(t, errNoReply)
+	r.awaitFault(t, turnstile.ErrNoReply)
 	if s := r.d.Snapshot(); s.Online {
 		t.Error("an echo is a device")
 	}
@@ -237,54 +236,3 @@ func TestOptionsSayEveryFaultAtOnce(t *testing.T) {
 		}
 	}
 }
-
-func TestMemoryForgetsTheOldestGrantOnly(t *testing.T) {
-	var m memory
-	id := func(n int) hal.GrantID { return hal.GrantID{byte(n), byte(n >> 8), 1} }
-	for n := range memorySize + 1 {
-		m.put(id(n), hal.ErrUnconfirmed)
-		m.put(id(n), nil)
-	}
-	if _, known := m.answer(id(0)); known || len(m.answers) != memorySize {
-		t.Errorf("the oldest is known, or there are %d", len(m.answers))
-	}
-	if err, known := m.answer(id(memorySize)); !known || err != nil {
-		t.Errorf("the newest: %v, %v", err, known)
-	}
-	m.drop(id(memorySize))
-	if _, known := m.answer(id(memorySize)); known {
-		t.Error("a grant that never left is remembered")
-	}
-}
-
-// The bus's own behaviour, byte for byte.
-func TestBusOnARecordedWire(t *testing.T) {
-	poll := request(1, 2, 0, 8)
-	answer := seal([]byte{1, 2, 1, 0xEC})
-	play := haltest.Play(t, []haltest.Exchange{
-		{Sent: poll, Received: answer},
-		{Sent: poll, Received: nil}, // lost: a reading is tried once more
-		{Sent: poll, Received: answer},
-		{Sent: poll, Received: append(append([]byte{}, poll...), answer...)}, // the adapter's echo
-		{Sent: request(1, 5, 0x201, 3), Received: request(1, 5, 0x201, 3)},   // nothing but an echo
-	})
-	rec := haltest.Record(play)
-	b := &bus{port: rec, unit: 1, prof: Profiles()["waveshare"], baud: 115200, timeout: time.Millisecond}
-	for i := range 3 {
-		mask, _, err := b.bits(t.Context(), 2, 8)
-		if err != nil || mask != 0xEC {
-			t.Fatalf("reading %d: %#x, %v", i, mask, err)
-		}
-	}
-	if !b.echo {
-		t.Error("the echo was not noticed")
-	}
-	if sent, err := b.flash(t.Context(), 1, 300*time.Millisecond); !sent || !errors.Is(err, errNoReply) {
-		t.Errorf("an echo is an answer: %v, %v", sent, err)
-	}
-	if n := len(rec.Exchanges()); n != 5 {
-		t.Errorf("%d exchanges", n)
-	}
-}
-
-var _ port.Port = (*haltest.Playback)(nil)

@@ -3,11 +3,11 @@ package modbusio
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 	"time"
 
 	"bordergate/hal"
-	"bordergate/hal/port"
+	"bordergate/hal/turnstile"
 )
 
 // NotWired is the channel of a contact that a gate does not have.
@@ -44,10 +44,9 @@ func Profiles() map[string]Profile {
 
 // Options of a driver.
 type Options struct {
-	Device  string // name in events; empty: "turnstile"
-	Port    port.Options
-	Dial    func() (port.Port, error) // replaces opening Port, for recorders and tests
-	Unit    byte                      // Modbus address, 1 to 247 or 255; never broadcast
+	turnstile.Options // Poll at most 50 ms; Pulse 100 ms to 1 s, whole 100 ms, rounded down, where the board times it
+
+	Unit    byte // Modbus address, 1 to 247 or 255; never broadcast
 	Profile Profile
 
 	// Inputs and outputs map signals to channels from 0; NotWired where the
@@ -61,83 +60,32 @@ type Options struct {
 	Unlock    map[hal.Direction]int
 	Stop      int // withdraws the gate controller's authorisation
 	Lamps     map[hal.Lamp]int
-
-	Poll       time.Duration // between two looks at the inputs, 5 to 50 ms
-	Pulse      time.Duration // of an unlock, 100 ms to 1 s; whole 100 ms, rounded down, where the board times it
-	Passage    time.Duration // how long a grant lives unused, more than Pulse, at most 1 min
-	Reply      time.Duration // longest wait for a reply beyond the time on the wire, 20 ms to 1 s
-	Valid      time.Duration // validity of a grant that names none, at most 10 s
-	Settle     time.Duration // how long after a passage, at most, another one is tailgating
-	HeldWarn   time.Duration // door open, until HeldOpen with CodeWarning
-	HeldAlarm  time.Duration // door open, until HeldOpen with CodeAlarm
-	ObjectLeft time.Duration // obstruction, until ObjectLeft
-
-	Trust func() hal.Trust // trust in the wall clock; nil: bad
-	Log   *slog.Logger     // nil: none
 }
 
 // DefaultOptions are those of a Waveshare board at 115200 baud without wiring.
 func DefaultOptions() Options {
 	return Options{
-		Port: port.DefaultOptions(), Unit: 1, Profile: Profiles()["waveshare"], Stop: NotWired,
+		Options: turnstile.DefaultOptions(), Unit: 1, Profile: Profiles()["waveshare"], Stop: NotWired,
 		ActiveLow: map[hal.Input]bool{hal.InputTamper: true, hal.InputEmergency: true},
-		Poll:      20 * time.Millisecond, Pulse: 300 * time.Millisecond, Passage: 8 * time.Second,
-		Reply: 120 * time.Millisecond, Valid: 5 * time.Second, Settle: 2 * time.Second,
-		HeldWarn: 10 * time.Second, HeldAlarm: 20 * time.Second, ObjectLeft: 30 * time.Second,
-		Log: slog.New(slog.DiscardHandler),
 	}
 }
 
-func (o Options) name() string {
-	if o.Device == "" {
-		return "turnstile"
-	}
-	return o.Device
-}
-
-// check joins every fault of the options.
-func (o Options) check() error {
+// check joins every fault of the board's own options.
+func (o *Options) check() error {
 	var all []error
-	if o.Port.Path == "" && o.Dial == nil {
-		all = append(all, errors.New("no port"))
-	}
-	if o.Port.Baud < 50 {
-		all = append(all, fmt.Errorf("speed %d baud", o.Port.Baud))
-	}
 	if o.Unit == 0 || o.Unit > 247 && o.Unit != 255 {
 		all = append(all, fmt.Errorf("unit %d, want 1 to 247, or 255", o.Unit))
 	}
 	if o.Profile.OnValue == 0 {
 		all = append(all, errors.New("unknown profile, want waveshare, lc, hw584 or fc06"))
 	}
-	all = append(all, o.checkTimes(), o.checkChannels(), o.checkWiring())
-	if err := errors.Join(all...); err != nil {
-		return fmt.Errorf("%w: %w", hal.ErrInvalid, err)
-	}
-	return nil
-}
-
-func (o Options) checkTimes() error {
-	var all []error
-	within := func(name string, d, low, high time.Duration) {
-		if d < low || d > high {
-			all = append(all, fmt.Errorf("%s %v, want %v to %v", name, d, low, high))
-		}
-	}
-	within("poll", o.Poll, 5*time.Millisecond, 50*time.Millisecond)
-	within("pulse", o.Pulse, 100*time.Millisecond, time.Second)
-	within("passage wait", o.Passage, o.Pulse, time.Minute)
-	within("reply wait", o.Reply, 20*time.Millisecond, time.Second)
-	within("validity", o.Valid, time.Millisecond, 10*time.Second)
-	within("settle time", o.Settle, time.Millisecond, time.Minute)
-	within("held-open warning", o.HeldWarn, time.Millisecond, time.Hour)
-	within("held-open alarm", o.HeldAlarm, o.HeldWarn, time.Hour)
-	within("object-left time", o.ObjectLeft, time.Millisecond, time.Hour)
-	return errors.Join(all...)
+	return errors.Join(append(all,
+		turnstile.Within("poll", o.Poll, 0, 50*time.Millisecond), turnstile.Within("pulse", o.Pulse, 100*time.Millisecond, time.Second),
+		o.checkChannels(), o.checkWiring())...)
 }
 
 // checkChannels holds each channel to its range and to one use.
-func (o Options) checkChannels() error {
+func (o *Options) checkChannels() error {
 	var all []error
 	used := map[int]string{}
 	take := func(name string, ch int) {
@@ -172,7 +120,7 @@ func (o Options) checkChannels() error {
 }
 
 // checkWiring refuses a gate whose grants could not be judged or closed.
-func (o Options) checkWiring() error {
+func (o *Options) checkWiring() error {
 	var all []error
 	need := func(in hal.Input, why string) {
 		if o.input(in) == NotWired {
@@ -197,14 +145,14 @@ func (o Options) checkWiring() error {
 	return errors.Join(all...)
 }
 
-func (o Options) input(in hal.Input) int {
+func (o *Options) input(in hal.Input) int {
 	if ch, ok := o.Inputs[in]; ok {
 		return ch
 	}
 	return NotWired
 }
 
-func (o Options) unlock(d hal.Direction) int {
+func (o *Options) unlock(d hal.Direction) int {
 	if ch, ok := o.Unlock[d]; ok {
 		return ch
 	}
@@ -212,7 +160,7 @@ func (o Options) unlock(d hal.Direction) int {
 }
 
 // inputCount and outputCount are how many channels are read, in whole bytes.
-func (o Options) inputCount() int {
+func (o *Options) inputCount() int {
 	n := 0
 	for _, ch := range o.Inputs {
 		n = max(n, ch+1)
@@ -220,7 +168,7 @@ func (o Options) inputCount() int {
 	return (n + 7) / 8 * 8
 }
 
-func (o Options) outputCount() int {
+func (o *Options) outputCount() int {
 	n := o.Stop + 1
 	for _, ch := range o.Unlock {
 		n = max(n, ch+1)
@@ -231,8 +179,10 @@ func (o Options) outputCount() int {
 	return (n + 7) / 8 * 8
 }
 
-// stale is the age from which a level is not known: three polls, and never
-// less than three of the slowest that are allowed, since an exchange that had
-// to be repeated takes longer than three of the fastest. A grant reads afresh
-// and does not rely on it.
-func (o Options) stale() time.Duration { return max(3*o.Poll, 150*time.Millisecond) }
+// wiredOf are the signals of a map that have a channel, in order.
+func wiredOf[T comparable](channels map[T]int, order []T) []T {
+	return slices.DeleteFunc(order, func(v T) bool {
+		ch, ok := channels[v]
+		return !ok || ch == NotWired
+	})
+}

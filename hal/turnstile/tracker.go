@@ -1,13 +1,10 @@
-package modbusio
+package turnstile
 
 import (
 	"time"
 
 	"bordergate/hal"
 )
-
-// levels are one reading of all inputs.
-type levels [hal.InputCount]hal.Level
 
 // grantState is a grant from its pulse until nothing more can come of it.
 type grantState struct {
@@ -25,7 +22,7 @@ type grantState struct {
 // lock guards it.
 type tracker struct {
 	o      *Options
-	now    levels
+	now    Levels
 	openAt [hal.InputCount]hal.Mono // since when a passage contact is open; zero if it is not
 	grant  grantState
 	doorAt hal.Mono // since when the door is open; zero if it is not
@@ -63,7 +60,7 @@ func levelKinds(in hal.Input) (off, on hal.EventKind, ok bool) {
 }
 
 // sample takes one reading and returns what it shows, levels before passages.
-func (t *tracker) sample(at hal.Mono, is levels, raw []byte) []hal.Event {
+func (t *tracker) sample(at hal.Mono, is Levels, raw []byte) []hal.Event {
 	was := t.now
 	t.now = is
 	var out []hal.Event

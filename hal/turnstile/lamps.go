@@ -1,8 +1,9 @@
-package modbusio
+package turnstile
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"bordergate/hal"
@@ -38,7 +39,7 @@ func (d *Driver) Indicate(ctx context.Context, l hal.Lamp, p hal.Pattern) error 
 	if d.closed {
 		return d.failed("indicate", hal.ErrClosed)
 	}
-	if ch, ok := d.o.Lamps[l]; ok && ch != NotWired {
+	if slices.Contains(d.m.Lamps, l) {
 		d.lamps[l] = lampState{want: p, dirty: true, lit: d.lamps[l].lit}
 	}
 	return nil
@@ -77,7 +78,7 @@ func (s *session) light(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	_, err := s.b.relay(ctx, s.d.o.Lamps[l], lit)
+	err := s.board.Light(ctx, l, lit)
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	st := s.d.lamps[l]
@@ -89,7 +90,7 @@ func (s *session) light(ctx context.Context) error {
 		st.dirty = false
 	}
 	s.d.lamps[l] = st
-	if err != nil && errors.As(err, new(exception)) {
+	if err != nil && errors.As(err, new(Refused)) {
 		return nil
 	}
 	return err

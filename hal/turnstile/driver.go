@@ -1,8 +1,9 @@
-package modbusio
+package turnstile
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,9 +12,10 @@ import (
 	"bordergate/hal/port"
 )
 
-// Driver is one board. It implements hal.Turnstile.
+// Driver is one gate. It implements hal.Turnstile.
 type Driver struct {
 	o     Options
+	m     Model
 	queue *queue
 
 	mu     sync.Mutex // guards all below
@@ -31,15 +33,16 @@ type Driver struct {
 
 var _ hal.Turnstile = (*Driver)(nil)
 
-// New checks the options; nothing is opened before Serve.
-func New(o Options) (*Driver, error) {
-	if err := o.check(); err != nil {
-		return nil, &hal.Error{Op: "configure", Device: o.name(), Err: err}
+// New makes a driver of a model's boards. It checks the options, and faults is
+// what the model itself has to say against them; nothing is opened before Serve.
+func New(o Options, m Model, faults error) (*Driver, error) {
+	if err := errors.Join(o.check(), faults); err != nil {
+		return nil, &hal.Error{Op: "configure", Device: o.name(), Err: fmt.Errorf("%w: %w", hal.ErrInvalid, err)}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Driver{o: o, queue: newQueue(), inert: true, lamps: map[hal.Lamp]lampState{}}
+	d := &Driver{o: o, m: m, queue: newQueue(), inert: true, lamps: map[hal.Lamp]lampState{}}
 	d.track.o = &d.o
 	return d, nil
 }
@@ -148,7 +151,7 @@ func (d *Driver) Snapshot() hal.State {
 
 func (d *Driver) snapshotLocked(now hal.Mono) hal.State {
 	s := hal.State{Device: d.o.name(), At: now, Online: d.live != nil, Fault: d.fault, Lost: d.queue.dropped()}
-	for in := range d.o.Inputs {
+	for _, in := range d.m.Inputs {
 		if d.track.now[in] == hal.Unknown {
 			continue
 		}
@@ -194,8 +197,8 @@ func (d *Driver) do(ctx context.Context, op string, f func(ctx context.Context, 
 // haltWait bounds Halt: a few exchanges that all fail.
 const haltWait = 2 * time.Second
 
-// Halt makes the device inert: the grant is dropped, every unlock relay is
-// written off and read back, and no leaf is driven. While Serve does not run it
+// Halt makes the device inert: the grant is dropped, every unlock is
+// taken back and seen to be, and no leaf is driven. While Serve does not run it
 // answers for what the last Serve left behind.
 func (d *Driver) Halt() error {
 	d.mu.Lock()
@@ -211,7 +214,7 @@ func (d *Driver) Halt() error {
 	defer cancel()
 	return d.do(ctx, "halt", func(ctx context.Context, s *session) error {
 		d.dropGrant()
-		return s.makeInert(ctx)
+		return s.board.Inert(ctx)
 	})
 }
 

@@ -1,10 +1,10 @@
-package modbusio
+package turnstile
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"bordergate/hal"
 )
@@ -50,7 +50,7 @@ func (m *memory) drop(id hal.GrantID) {
 
 // Grant implements hal.Turnstile.
 func (d *Driver) Grant(ctx context.Context, g hal.Grant) error {
-	if g.ID.IsZero() || d.o.unlock(g.Dir) == NotWired || g.Valid < 0 {
+	if g.ID.IsZero() || !slices.Contains(d.m.Unlocks, g.Dir) || g.Valid < 0 {
 		return d.failed("grant", hal.ErrInvalid)
 	}
 	if g.Valid == 0 {
@@ -112,7 +112,7 @@ func (d *Driver) permit(dir hal.Direction) error {
 	st := d.Snapshot()
 	var all []error
 	need := func(in hal.Input, want hal.Level, no error) {
-		if d.o.input(in) == NotWired {
+		if !d.m.tells(in) {
 			return
 		}
 		switch st.Level(in) {
@@ -134,7 +134,6 @@ func (d *Driver) permit(dir hal.Direction) error {
 // open before the bytes go out, so that a passage can never come first.
 func (s *session) unlock(ctx context.Context, g hal.Grant) error {
 	d := s.d
-	ch := d.o.unlock(g.Dir)
 	at := hal.Now()
 	d.mu.Lock()
 	d.track.begin(g, at)
@@ -142,8 +141,8 @@ func (s *session) unlock(ctx context.Context, g hal.Grant) error {
 	d.used.last = at
 	d.mu.Unlock()
 
-	sent, err := s.pulse(ctx, ch)
-	var no exception
+	sent, err := s.board.Unlock(ctx, g.Dir)
+	var no Refused
 	switch {
 	case !sent:
 		d.forget(g.ID, err)
@@ -152,11 +151,11 @@ func (s *session) unlock(ctx context.Context, g hal.Grant) error {
 	case errors.As(err, &no):
 		answer := errors.Join(hal.ErrRejected, err)
 		d.forget(g.ID, answer)
-		d.emit(hal.Event{Kind: hal.GrantRejected, Grant: g.ID, Dir: g.Dir, Code: uint32(no.code)})
+		d.emit(hal.Event{Kind: hal.GrantRejected, Grant: g.ID, Dir: g.Dir, Code: no.Code})
 		return answer
 	}
 	s.note(err)
-	raw, answer := s.confirm(ctx, ch, err)
+	raw, answer := s.confirm(ctx, g.Dir, err)
 	d.mu.Lock()
 	d.used.put(g.ID, answer)
 	d.mu.Unlock()
@@ -168,35 +167,19 @@ func (s *session) unlock(ctx context.Context, g hal.Grant) error {
 	return answer
 }
 
-// pulse switches the relay on for the pulse's time, by the board where it can.
-func (s *session) pulse(ctx context.Context, ch int) (sent bool, err error) {
-	if s.b.prof.FlashBase != 0 {
-		return s.b.flash(ctx, ch, s.d.o.Pulse)
-	}
-	// The end is planned before the beginning is sent.
-	s.off[ch] = time.Now().Add(s.d.o.Pulse)
-	sent, err = s.b.relay(ctx, ch, true)
-	if !sent {
-		delete(s.off, ch)
-	}
-	return sent, err
-}
-
-// confirm reads the relay back while the pulse lasts. An echo proves nothing,
-// and neither does a relay that is off: the pulse may be over.
-func (s *session) confirm(ctx context.Context, ch int, sendErr error) (raw []byte, err error) {
-	// The pulse is out: the caller's patience must not hide what came of it.
-	ctx = context.WithoutCancel(ctx)
-	mask, data, err := s.readRelays(ctx)
+// confirm reads the unlock back while it lasts. An echo proves nothing, and
+// neither does an unlock that is not seen: it may be over.
+func (s *session) confirm(ctx context.Context, dir hal.Direction, sendErr error) (raw []byte, err error) {
+	// It is out: the caller's patience must not hide what came of it.
+	st, err := s.board.Standing(context.WithoutCancel(ctx))
 	if err != nil {
 		s.note(err)
 		return nil, errors.Join(hal.ErrUnconfirmed, sendErr, err)
 	}
-	raw = append([]byte(nil), data...)
-	if mask>>ch&1 == 0 {
-		return raw, errors.Join(hal.ErrUnconfirmed, sendErr)
+	if st.Open[dir] != hal.On {
+		return st.Raw, errors.Join(hal.ErrUnconfirmed, sendErr)
 	}
-	return raw, nil
+	return st.Raw, nil
 }
 
 // forget takes back a grant whose pulse was certainly not given. Its id stays
@@ -235,7 +218,7 @@ func (s *session) revoke(ctx context.Context, id hal.GrantID) error {
 	case level != hal.Off:
 		return hal.ErrObstructed
 	}
-	err := s.withdraw(ctx, d.o.unlock(g.dir))
+	err := s.board.Withdraw(ctx, g.dir)
 	s.note(err)
 	if err != nil {
 		return err // the grant stays open until it passes or runs out
@@ -244,23 +227,5 @@ func (s *session) revoke(ctx context.Context, id hal.GrantID) error {
 	d.track.close(hal.Now(), hal.CodeRevoked)
 	d.mu.Unlock()
 	d.emit(hal.Event{Kind: hal.GrantRevoked, Grant: id, Dir: g.dir})
-	return nil
-}
-
-// withdraw switches the unlock off and pulses stop, and sees that it did.
-func (s *session) withdraw(ctx context.Context, unlock int) error {
-	_, err := s.b.relay(ctx, unlock, false)
-	if s.d.o.Stop == NotWired {
-		return errors.Join(hal.ErrNoWithdrawal, err)
-	}
-	if _, stop := s.pulse(ctx, s.d.o.Stop); errors.As(stop, new(exception)) {
-		return errors.Join(hal.ErrRejected, stop)
-	} else {
-		err = errors.Join(err, stop)
-	}
-	mask, _, back := s.readRelays(context.WithoutCancel(ctx))
-	if back != nil || mask>>s.d.o.Stop&1 == 0 {
-		return errors.Join(hal.ErrUnconfirmed, err, back)
-	}
 	return nil
 }

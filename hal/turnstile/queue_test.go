@@ -1,4 +1,4 @@
-package modbusio
+package turnstile
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package modbusio
+package turnstile
 
 import (
 	"slices"
@@ -12,11 +12,11 @@ import (
 type walk struct {
 	t  *tracker
 	at hal.Mono
-	is levels
+	is Levels
 }
 
 func idleWalk() *walk {
-	o := wired()
+	o := DefaultOptions()
 	w := &walk{t: &tracker{o: &o}, at: hal.Mono(time.Hour)}
 	for _, in := range hal.Inputs() {
 		w.is[in] = hal.Off
@@ -51,9 +51,9 @@ func want(t *testing.T, got []hal.EventKind, kinds ...hal.EventKind) {
 }
 
 func TestFirstSampleTellsEveryLevelAndNoPassage(t *testing.T) {
-	o := wired()
+	o := DefaultOptions()
 	tr := &tracker{o: &o}
-	var is levels
+	var is Levels
 	for _, in := range hal.Inputs() {
 		is[in] = hal.On
 	}

@@ -1,25 +1,19 @@
-package modbusio
+package modbus
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
+
+	"bordergate/hal/turnstile"
 )
 
-// Errors of an exchange on the bus.
-var (
-	// errNoReply: nothing, or not enough, came in time.
-	errNoReply = errors.New("no reply in time")
-	// errGarbled: what came is not the answer to this request.
-	errGarbled = errors.New("the reply does not belong to the request")
-)
-
-// exception is a board's own refusal: a right frame that says no.
-type exception struct{ fn, code byte }
-
-func (e exception) Error() string {
-	what := map[byte]string{1: "function", 2: "address", 3: "value", 4: "device failure"}[e.code]
-	return fmt.Sprintf("the board refused function %d with exception %d (%s)", e.fn, e.code, what)
+// refusal is a board's exception: a right frame that says no.
+func refusal(fn, code byte) error {
+	what := map[byte]string{1: "function", 2: "address", 3: "value", 4: "device failure"}[code]
+	if what == "" {
+		what = "exception"
+	}
+	return turnstile.Refused{Code: uint32(code), What: fmt.Sprintf("%s of function %d", what, fn)}
 }
 
 // crc16 is the checksum of Modbus RTU: polynomial 0xA001 reflected, from
@@ -78,25 +72,25 @@ func parseReply(req, p []byte) (data []byte, done bool, err error) {
 	}
 	if p[0] == req[0] && p[1] == req[1]|0x80 && frameOK(p[:exceptionLen]) {
 		if len(p) > exceptionLen {
-			return nil, true, errGarbled
+			return nil, true, turnstile.ErrGarbled
 		}
-		return nil, true, exception{fn: req[1], code: p[2]}
+		return nil, true, refusal(req[1], p[2])
 	}
 	want := replyLen(req)
 	if len(p) < want {
 		return nil, false, nil
 	}
 	if len(p) > want || !frameOK(p) || p[0] != req[0] || p[1] != req[1] {
-		return nil, true, errGarbled
+		return nil, true, turnstile.ErrGarbled
 	}
 	if req[1] > 4 {
 		if string(p[2:6]) != string(req[2:6]) {
-			return nil, true, errGarbled
+			return nil, true, turnstile.ErrGarbled
 		}
 		return nil, true, nil
 	}
 	if int(p[2]) != want-5 {
-		return nil, true, errGarbled
+		return nil, true, turnstile.ErrGarbled
 	}
 	return p[3 : want-2], true, nil
 }

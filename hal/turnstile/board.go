@@ -1,0 +1,80 @@
+package turnstile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bordergate/hal"
+)
+
+// Levels are one reading of all inputs.
+type Levels [hal.InputCount]hal.Level
+
+// Sample is one look at a board.
+type Sample struct {
+	At     hal.Mono // when it was asked for: a level is as old as its question
+	Levels Levels
+	Raw    []byte // the device's bytes; a copy
+}
+
+// Standing is what a board shows of its unlocks, by direction: On while one is
+// unlocked, Unknown where the board does not tell.
+type Standing struct {
+	Open [hal.Exit + 1]hal.Level
+	Raw  []byte // a copy
+}
+
+// Board is one connection to a device in the device's own bytes. Each method
+// is a few exchanges at most, and only the session's goroutine calls them.
+type Board interface {
+	// Greet recognises the board and refuses one that is set up wrongly. It
+	// comes after the first Sample and writes nothing.
+	Greet(ctx context.Context) error
+	// Sample reads every level now.
+	Sample(ctx context.Context) (Sample, error)
+	// Standing reads the unlocks back, by another question than Sample where
+	// the protocol has one.
+	Standing(ctx context.Context) (Standing, error)
+	// Unlock lets one person pass in a direction. It sends once. sent reports
+	// whether any byte may have gone out.
+	Unlock(ctx context.Context, dir hal.Direction) (sent bool, err error)
+	// Lock takes an unlock back that stands without a grant. It drives no leaf.
+	Lock(ctx context.Context, dir hal.Direction) error
+	// Withdraw takes a grant's authorisation away and sees that it is gone. It
+	// drives no leaf.
+	Withdraw(ctx context.Context, dir hal.Direction) error
+	// Inert takes every unlock back and sees that none stands.
+	Inert(ctx context.Context) error
+	// Tend is what the board needs at every turn: the end of pulses that it
+	// does not time by itself.
+	Tend(ctx context.Context) error
+	// Light switches a lamp.
+	Light(ctx context.Context, l hal.Lamp, on bool) error
+}
+
+// Model is what the session has to know of a kind of board.
+type Model struct {
+	Inputs  []hal.Input     // the levels that it tells; the others stay Unknown
+	Unlocks []hal.Direction // the directions that it can unlock
+	Lamps   []hal.Lamp
+	// Open is the board of a line that was just opened.
+	Open func(l *Line) Board
+}
+
+func (m *Model) tells(in hal.Input) bool { return slices.Contains(m.Inputs, in) }
+
+// ErrSetting: the board is set up in a way that no grant may be given on. The
+// technician sets it right with its maker's tool; no driver does.
+var ErrSetting = errors.New("the board is set up wrongly")
+
+// Refused is a device's own refusal: a right answer that says no.
+type Refused struct {
+	Code uint32 // the device's own
+	What string
+}
+
+func (e Refused) Error() string {
+	return fmt.Sprintf("the board refused: %s (code %d)", e.What, e.Code)
+}

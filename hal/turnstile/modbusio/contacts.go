@@ -1,0 +1,214 @@
+package modbusio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bordergate/hal"
+	"bordergate/hal/turnstile"
+	"bordergate/hal/turnstile/modbus"
+)
+
+// New makes the driver of a board; nothing is opened before Serve.
+func New(o Options) (*turnstile.Driver, error) {
+	return turnstile.New(o.Options, turnstile.Model{
+		Inputs: wiredOf(o.Inputs, hal.Inputs()), Lamps: wiredOf(o.Lamps, hal.Lamps()),
+		Unlocks: wiredOf(o.Unlock, []hal.Direction{hal.Entry, hal.Exit}),
+		Open: func(l *turnstile.Line) turnstile.Board {
+			return &contacts{o: &o, b: modbus.Bus{Line: l, Unit: o.Unit}, off: map[int]time.Time{}}
+		},
+	}, o.check())
+}
+
+// contacts is one connection.
+type contacts struct {
+	o   *Options
+	b   modbus.Bus
+	off map[int]time.Time // relays that the driver itself has to switch off
+}
+
+// Greet refuses a board whose unlock relays are linked to its inputs or
+// toggle. A board that does not know the registers has no such modes.
+func (b *contacts) Greet(ctx context.Context) error {
+	if b.o.Profile.ModeBase == 0 {
+		return nil
+	}
+	for dir, ch := range b.o.Unlock {
+		if ch == NotWired {
+			continue
+		}
+		data, err := b.b.Read(ctx, modbus.ReadHolding, b.o.Profile.ModeBase+uint16(ch), 1, 0)
+		if errors.As(err, new(turnstile.Refused)) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read output mode: %w", err)
+		}
+		if data[0]|data[1] != 0 {
+			return &hal.Error{
+				Op: "check output mode", Device: b.o.Port.Path, Err: fmt.Errorf("%w: unlock %v in mode %d", turnstile.ErrSetting, dir, data[1]),
+				Hint: "set the board's relays to normal mode with its maker's tool",
+			}
+		}
+	}
+	return nil
+}
+
+// inputWait is the longest wait for a reading of the inputs beyond the time on
+// the wire. A late reading is worth more than the silence after a lost one: a
+// passage contact is on for 100 ms, and a missed one is never made up for. The
+// relays' answers are waited for less long, so that a read-back still falls
+// into the pulse.
+const inputWait = 300 * time.Millisecond
+
+func (b *contacts) Sample(ctx context.Context) (turnstile.Sample, error) {
+	at := hal.Now()
+	p := b.o.Profile
+	mask, data, err := b.b.Bits(ctx, p.InputFn, p.Base, b.o.inputCount(), inputWait)
+	if err != nil {
+		return turnstile.Sample{}, fmt.Errorf("read inputs: %w", err)
+	}
+	r := turnstile.Sample{At: at, Raw: append([]byte(nil), data...)}
+	for in, ch := range b.o.Inputs {
+		if ch != NotWired {
+			r.Levels[in] = hal.LevelOf(mask>>ch&1 == 1 != b.o.ActiveLow[in])
+		}
+	}
+	return r, nil
+}
+
+func (b *contacts) relays(ctx context.Context) (uint32, []byte, error) {
+	p := b.o.Profile
+	mask, data, err := b.b.Bits(ctx, p.ReadFn, p.Base, b.o.outputCount(), 0)
+	if err != nil {
+		return 0, nil, fmt.Errorf("read relays: %w", err)
+	}
+	return mask, data, nil
+}
+
+// Standing is the unlock relays, by another function than the inputs'.
+func (b *contacts) Standing(ctx context.Context) (turnstile.Standing, error) {
+	mask, data, err := b.relays(ctx)
+	if err != nil {
+		return turnstile.Standing{}, err
+	}
+	st := turnstile.Standing{Raw: append([]byte(nil), data...)}
+	for dir, ch := range b.o.Unlock {
+		if ch != NotWired {
+			st.Open[dir] = hal.LevelOf(mask>>ch&1 == 1)
+		}
+	}
+	return st, nil
+}
+
+// relay switches a relay, lastingly. sent is as of an exchange.
+func (b *contacts) relay(ctx context.Context, ch int, on bool) (sent bool, err error) {
+	val := uint16(0)
+	if on {
+		val = b.o.Profile.OnValue
+	}
+	return b.b.Write(ctx, b.o.Profile.WriteFn, b.o.Profile.Base+uint16(ch), val)
+}
+
+// pulseUnit is the boards' unit of pulse time.
+const pulseUnit = 100 * time.Millisecond
+
+// pulse switches a relay on for the pulse's time, by the board where it can.
+func (b *contacts) pulse(ctx context.Context, ch int) (sent bool, err error) {
+	if p := b.o.Profile; p.FlashBase != 0 {
+		return b.b.Write(ctx, p.WriteFn, p.FlashBase+uint16(ch), uint16(b.o.Pulse/pulseUnit))
+	}
+	// The end is planned before the beginning is sent.
+	b.off[ch] = time.Now().Add(b.o.Pulse)
+	sent, err = b.relay(ctx, ch, true)
+	if !sent {
+		delete(b.off, ch)
+	}
+	return sent, err
+}
+
+func (b *contacts) Unlock(ctx context.Context, dir hal.Direction) (sent bool, err error) {
+	return b.pulse(ctx, b.o.unlock(dir))
+}
+
+func (b *contacts) Lock(ctx context.Context, dir hal.Direction) error {
+	_, err := b.relay(ctx, b.o.unlock(dir), false)
+	return err
+}
+
+// Withdraw switches the unlock off and pulses stop, and sees that it did.
+func (b *contacts) Withdraw(ctx context.Context, dir hal.Direction) error {
+	err := b.Lock(ctx, dir)
+	if b.o.Stop == NotWired {
+		return errors.Join(hal.ErrNoWithdrawal, err)
+	}
+	if _, stop := b.pulse(ctx, b.o.Stop); errors.As(stop, new(turnstile.Refused)) {
+		return errors.Join(hal.ErrRejected, stop)
+	} else {
+		err = errors.Join(err, stop)
+	}
+	mask, _, back := b.relays(context.WithoutCancel(ctx))
+	if back != nil || mask>>b.o.Stop&1 == 0 {
+		return errors.Join(hal.ErrUnconfirmed, err, back)
+	}
+	return nil
+}
+
+// Tend ends the pulses that the driver itself times. Switching off is the one
+// write that is repeated until it is seen to have worked.
+func (b *contacts) Tend(ctx context.Context) error {
+	for ch, due := range b.off {
+		if time.Now().Before(due) {
+			continue
+		}
+		if _, err := b.relay(ctx, ch, false); err != nil {
+			return fmt.Errorf("end pulse: %w", err)
+		}
+		mask, _, err := b.relays(ctx)
+		if err != nil {
+			return err
+		}
+		if mask>>ch&1 == 0 {
+			delete(b.off, ch)
+		}
+	}
+	return nil
+}
+
+// Inert writes every unlock relay and the stop relay off and reads them back.
+func (b *contacts) Inert(ctx context.Context) error {
+	var all uint32
+	relays := []int{b.o.Stop}
+	for _, ch := range b.o.Unlock {
+		relays = append(relays, ch)
+	}
+	for _, ch := range relays {
+		if ch == NotWired {
+			continue
+		}
+		all |= 1 << ch
+		_, err := b.relay(ctx, ch, false)
+		if turnstile.Missed(err) {
+			_, err = b.relay(ctx, ch, false) // off twice is off
+		}
+		if err != nil {
+			return fmt.Errorf("switch relay %d off: %w", ch, err)
+		}
+	}
+	mask, _, err := b.relays(ctx)
+	if err != nil {
+		return err
+	}
+	if mask&all != 0 {
+		return fmt.Errorf("switch unlock off: %w: the relay is still on", hal.ErrRejected)
+	}
+	clear(b.off)
+	return nil
+}
+
+func (b *contacts) Light(ctx context.Context, l hal.Lamp, on bool) error {
+	_, err := b.relay(ctx, b.o.Lamps[l], on)
+	return err
+}
