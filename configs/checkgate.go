@@ -56,6 +56,7 @@ func checkGate(c *Gate, d *document) {
 	between(d, "journal.crossings", c.Journal.Crossings, 168*time.Hour, 43800*time.Hour)
 	between(d, "journal.alarms", c.Journal.Alarms, 168*time.Hour, 43800*time.Hour)
 	between(d, "journal.telemetry", c.Journal.Telemetry, 24*time.Hour, 43800*time.Hour)
+	d.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 }
 
 // checkPlain demands TLS to another machine.

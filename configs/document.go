@@ -8,8 +8,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
+)
+
+// What a path may lead to beside a file.
+var (
+	errFolder = errors.New("it is a folder")
+	errNoFile = errors.New("it is a device, a pipe or a socket")
 )
 
 // maxFile is the most a file may hold, in bytes; maxFaults the most that are
@@ -32,10 +39,17 @@ type document struct {
 	file   string
 	places map[string]place
 	faults Faults
+	// limits are what the rules say of each key; nil but where they are asked for.
+	limits map[string]Limits
 }
 
 // load reads path strictly over the given defaults and checks the result.
 func load[T any](path string, defaults T, check func(*T, *document)) (*T, Faults) {
+	return loadWith(path, defaults, check, func(*document) {})
+}
+
+// loadWith is load that hands out the file as it was read, faults or not.
+func loadWith[T any](path string, defaults T, check func(*T, *document), read func(*document)) (*T, Faults) {
 	text, err := readBounded(path)
 	if err != nil {
 		var pe *os.PathError
@@ -47,12 +61,17 @@ func load[T any](path string, defaults T, check func(*T, *document)) (*T, Faults
 			Hint: "give the path of a readable file", cause: err,
 		}}
 	}
-	return parse(path, text, defaults, check)
+	return parseWith(path, text, defaults, check, read)
 }
 
 // parse is load for text that is already in hand; file is only named.
 func parse[T any](file string, text []byte, defaults T, check func(*T, *document)) (*T, Faults) {
+	return parseWith(file, text, defaults, check, func(*document) {})
+}
+
+func parseWith[T any](file string, text []byte, defaults T, check func(*T, *document), read func(*document)) (*T, Faults) {
 	d := &document{file: file, places: map[string]place{}}
+	defer func() { read(d) }()
 	root := d.root(text)
 	if root != nil {
 		config := defaults
@@ -67,11 +86,20 @@ func parse[T any](file string, text []byte, defaults T, check func(*T, *document
 
 // readBounded reads a whole file of at most maxFile bytes.
 func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	// A pipe that nobody writes to must not hold the reader up.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errFolder
+	case !info.Mode().IsRegular():
+		return nil, errNoFile
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, err

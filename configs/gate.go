@@ -20,6 +20,7 @@ type Gate struct {
 	Policy    Policy    `yaml:"policy"`
 	Evidence  Evidence  `yaml:"evidence"`
 	Journal   Journal   `yaml:"journal"`
+	Log       Log       `yaml:"log"`
 }
 
 // Place says which gate this is and where it stands.
@@ -153,8 +154,8 @@ type Policy struct {
 // KindMaxAge is how old the cache may be for one kind of account, 1 s to 72 h;
 // 0: no other limit than for all.
 type KindMaxAge struct {
-	Citizen      time.Duration `yaml:"citizen"`
-	Foreigner    time.Duration `yaml:"foreigner"`
+	Citizen      time.Duration `yaml:"citizen"`      // of one's own
+	Foreigner    time.Duration `yaml:"foreigner"`    // of one's own
 	Organisation time.Duration `yaml:"organisation"` // and whoever acts for one
 }
 
@@ -172,6 +173,12 @@ type Journal struct {
 	Crossings time.Duration `yaml:"crossings"` // 168 h to 43800 h
 	Alarms    time.Duration `yaml:"alarms"`    // 168 h to 43800 h
 	Telemetry time.Duration `yaml:"telemetry"` // 24 h to 43800 h
+}
+
+// Log says how much the gate tells of its work on standard error. For a while,
+// and for one part, "gatectl log level" does so without the file.
+type Log struct {
+	Level string `yaml:"level"` // debug, info, warn or error
 }
 
 // DefaultGate returns what a gate's file need not say. What only the station
@@ -207,6 +214,7 @@ func DefaultGate() Gate {
 		},
 		Evidence: Evidence{Images: "exceptions", Retention: 720 * time.Hour},
 		Journal:  Journal{MaxMiB: 4064, Crossings: 2160 * time.Hour, Alarms: 8760 * time.Hour, Telemetry: 720 * time.Hour},
+		Log:      Log{Level: "info"},
 	}
 }
 

@@ -25,6 +25,7 @@ func (d *document) version(n int) {
 
 // filled demands a value; it says whether the value is worth more rules.
 func (d *document) filled(path, value string) bool {
+	d.learn(path, Limits{Filled: true})
 	if d.broken(path) {
 		return false
 	}
@@ -43,6 +44,7 @@ func (d *document) filled(path, value string) bool {
 
 // word demands 1 to longest characters, each one that allowed accepts.
 func (d *document) word(path, value string, longest int, allowed func(rune) bool, hint string) {
+	d.learn(path, Limits{Form: hint})
 	if !d.filled(path, value) {
 		return
 	}
@@ -53,6 +55,7 @@ func (d *document) word(path, value string, longest int, allowed func(rune) bool
 
 // oneOf demands one of a few words.
 func (d *document) oneOf(path, value string, allowed ...string) {
+	d.learn(path, Limits{OneOf: anys(allowed)})
 	if !d.filled(path, value) || slices.Contains(allowed, value) {
 		return
 	}
@@ -61,6 +64,7 @@ func (d *document) oneOf(path, value string, allowed ...string) {
 
 // oneOfNumbers demands one of a few numbers.
 func oneOfNumbers[N int | float64](d *document, path string, value N, allowed ...N) {
+	d.learn(path, Limits{OneOf: anys(allowed)})
 	if d.broken(path) || slices.Contains(allowed, value) {
 		return
 	}
@@ -73,13 +77,15 @@ func oneOfNumbers[N int | float64](d *document, path string, value N, allowed ..
 
 // between demands low <= value <= high.
 func between[N cmp.Ordered](d *document, path string, value, low, high N) {
+	d.learn(path, Limits{Least: low, Most: high})
 	if !d.broken(path) && (value < low || value > high) {
-		d.fault(path, "is out of range", fmt.Sprintf("%v to %v", low, high))
+		d.fault(path, "is out of range", span(path, low, high))
 	}
 }
 
 // address demands host:port.
 func (d *document) address(path, value string) (host string, ok bool) {
+	d.learn(path, Limits{Form: "host:port"})
 	if !d.filled(path, value) {
 		return "", false
 	}
@@ -122,6 +128,7 @@ func bauds() []int { return []int{9600, 19200, 38400, 57600, 115200, 230400, 460
 // socket demands a path that fits the address of a UNIX socket.
 func (d *document) socket(path, value string) {
 	const most = 107 // sun_path without its final zero
+	d.learn(path, Limits{Form: fmt.Sprintf("a path of at most %d bytes", most)})
 	if d.filled(path, value) && len(value) > most {
 		d.fault(path, fmt.Sprintf("is longer than the %d bytes a socket's path may have", most), "choose a shorter folder")
 	}
@@ -130,6 +137,7 @@ func (d *document) socket(path, value string) {
 // link demands scheme://host, with a port where one is asked for, and no
 // password: a configuration file is no place for one.
 func (d *document) link(path, value string, needPort bool, schemes ...string) {
+	d.learn(path, Limits{Form: "begins with " + strings.Join(schemes, "://, ") + "://"})
 	if !d.filled(path, value) {
 		return
 	}

@@ -6,15 +6,13 @@ const NoScanner = "none"
 // Scanner is a serial barcode scanner that reads passes beside the document
 // camera. A file without it has none.
 type Scanner struct {
-	Dialect string `yaml:"dialect"` // none, plain, honeywell, datalogic, newland or zebra
-	Port    string `yaml:"port"`    // serial device, by a path that does not change
-	Baud    int    `yaml:"baud"`    // one of the standard rates, 9600 to 921600; USB scanners ignore it
-	Framing string `yaml:"framing"` // suffix: a carriage return ends a scan; idle: silence does
-	AIM     bool   `yaml:"aim"`     // each scan begins with its AIM identifier
-	// NewlandTrigger and NewlandQuery are setting tags by the maker's manual;
-	// without the first nothing is triggered, without the second nothing asked.
-	NewlandTrigger string `yaml:"newland_trigger"`
-	NewlandQuery   string `yaml:"newland_query"`
+	Dialect        string `yaml:"dialect"`         // none, plain, honeywell, datalogic, newland or zebra
+	Port           string `yaml:"port"`            // serial device, by a path that does not change
+	Baud           int    `yaml:"baud"`            // one of the standard rates, 9600 to 921600; USB scanners ignore it
+	Framing        string `yaml:"framing"`         // suffix: a carriage return ends a scan; idle: silence does
+	AIM            bool   `yaml:"aim"`             // each scan begins with its AIM identifier
+	NewlandTrigger string `yaml:"newland_trigger"` // setting tag by the maker's manual; without it nothing is triggered
+	NewlandQuery   string `yaml:"newland_query"`   // setting tag by the maker's manual; without it nothing is asked
 	// ZebraTypeOnce says that only the first of continued packets begins with
 	// the code type.
 	ZebraTypeOnce bool `yaml:"zebra_type_once"`

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -19,6 +18,18 @@ func configCommands() []command {
 		words:   "config check",
 		summary: "list every fault of a gate, headquarters or model file at once",
 		run:     runConfigCheck,
+	}, {
+		words:   "config schema",
+		summary: "print the JSON Schema of a gate's file, for editors",
+		run:     runConfigSchema,
+	}, {
+		words:   "config diff",
+		summary: "list the values in which two gates' files differ, defaults included",
+		run:     runConfigDiff,
+	}, {
+		words:   "config explain",
+		summary: "tell a key's value, where it comes from, its limits and what it is for",
+		run:     runConfigExplain,
 	}}
 }
 
@@ -59,7 +70,7 @@ func printFaults(e env, file string, faults configs.Faults, asJSON bool) int {
 		}
 	}
 	switch {
-	case errors.Is(faults, fs.ErrNotExist), errors.Is(faults, fs.ErrPermission):
+	case len(faults) > 0 && faults[0].Line == 0: // it could not be read
 		return exitUnable
 	case len(faults) > 0:
 		return exitNegative

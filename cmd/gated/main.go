@@ -35,10 +35,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "usage: gated --config FILE [--check] [--debug]")
 		return exitUsage
 	}
-	level := slog.LevelInfo
-	if *debug {
-		level = slog.LevelDebug
-	}
+	level := &slog.LevelVar{}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -54,6 +51,9 @@ func run(args []string) int {
 	if *check {
 		fmt.Fprintln(os.Stderr, "configuration is valid")
 		return exitDone
+	}
+	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil || *debug {
+		level.Set(slog.LevelDebug)
 	}
 	return serve(ctx, app.New(cfg, log), log)
 }
