@@ -17,6 +17,7 @@ type Input struct {
 	account string
 	mode    Mode
 	officer string
+	cause   string
 }
 
 // Camera names a camera of the lane.
@@ -137,3 +138,8 @@ func JournalLost(at int64) Input { return Input{kind: inRecordFailed, At: at} }
 // transaction that has begun is brought to its end without it: there is room
 // for that, and its decision sees that there is none for more.
 func JournalRoom(at int64, ok bool) Input { return Input{kind: inJournal, At: at, up: ok} }
+
+// Fit tells what the gate's own checks found: a cause, a word of a fixed list,
+// keeps the lane out of service, and nobody is admitted who has begun; empty
+// says that nothing is in the way.
+func Fit(at int64, cause string) Input { return Input{kind: inFit, At: at, cause: cause} }

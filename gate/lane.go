@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"bordergate/gate/reason"
 )
 
 // Options is what a Lane is made of. Every port is required.
@@ -142,14 +144,15 @@ func (l *Lane) untilDeadline() time.Duration {
 	return max(0, time.Duration(l.m.deadline-l.o.Mono()))
 }
 
-// stop leaves no grant pending.
+// stop leaves no grant pending and closes the record of a transaction that has
+// begun.
 func (l *Lane) stop() {
-	if t := l.m.tx; t != nil {
-		if t.granted {
-			l.o.Turnstile.Revoke(t.id)
-		}
-		l.o.Eyes.Stop()
-		t.void()
-		l.o.Tracker.Begin()
+	t := l.m.tx
+	if t == nil {
+		return
 	}
+	if t.granted {
+		l.o.Turnstile.Revoke(t.id)
+	}
+	l.m.finish(reason.Interrupted, []reason.Reason{reason.Interrupt}, t.granted, l.o.Mono())
 }

@@ -88,6 +88,8 @@ type machine struct {
 	turnstile, faceCam, docCam       bool
 	scanner                          bool
 	journal                          bool
+	tested                           bool   // the first self-test's time is over
+	unfit                            string // why the gate's own checks stop it
 
 	session uint32
 	tx      *transaction
@@ -146,6 +148,8 @@ func (m *machine) note(in Input) {
 		m.journal = false
 	case inJournal:
 		m.journal = in.up
+	case inFit:
+		m.unfit = in.cause
 	case inEyes:
 		switch in.camera {
 		case FaceCamera:
@@ -191,10 +195,8 @@ func (m *machine) ready(in Input) State {
 		return m.stop(Maintenance, "maintenance")
 	case m.mode != ModeNormal:
 		return m.stop(Closed, "mode_closed")
-	case !m.journal:
-		return m.stop(OutOfService, reason.JournalFault.String())
-	case !m.turnstile || m.emergency != Off:
-		return m.stop(OutOfService, "turnstile")
+	case m.healthy() != "":
+		return m.stop(OutOfService, m.healthy())
 	case m.obstruction != Off:
 		return m.stop(Blocked, reason.Obstruction.String())
 	case m.presence == On:
@@ -255,7 +257,7 @@ func (m *machine) evidence(final bool) Evidence {
 	e := Evidence{
 		Now: now, Clock: trust, Floor: floor,
 		Mode: m.mode, Emergency: m.emergency, Obstruction: m.obstruction,
-		Turnstile: m.turnstile, Journal: m.journal, CatchingUp: m.o.Accounts.CatchingUp(),
+		Turnstile: m.turnstile && m.unfit == "", Journal: m.journal, CatchingUp: m.o.Accounts.CatchingUp(),
 		FaceCamera: m.faceCam, DocumentCamera: m.docCam, Scanner: m.scanner,
 	}
 	t := m.tx
@@ -379,7 +381,7 @@ func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool
 	}
 	p := m.public(o, reasons)
 	t.verdict = Verdict{Outcome: o, Reasons: reasons, Notices: p.Notices}
-	if t.granted && o == reason.Failed {
+	if t.granted && (o == reason.Failed || o == reason.Interrupted) {
 		m.unsure(t)
 	}
 	p.Revoked = revoked

@@ -432,15 +432,15 @@ func TestMissedSuspensionsAreWaitedForWithinBounds(t *testing.T) {
 	r.wantEnd(t, reason.Referred, reason.ModeCatchingUp)
 }
 
-func TestServiceNeedsEveryDevice(t *testing.T) {
+func TestServiceWaitsForEveryDeviceAtTheStart(t *testing.T) {
 	r := newRig(t)
 	r.give(Start(0), TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), CameraUp(0, DocumentCamera, true))
 	r.want(t, SelfTest)
-	r.late()
-	r.want(t, OutOfService)
-	if r.m.cause != "face_camera" {
+	if r.m.cause != CauseFace {
 		t.Fatalf("cause %q", r.m.cause)
 	}
+	r.late()
+	r.want(t, Ready) // reduced: everybody is referred for his face
 	r.give(CameraUp(0, FaceCamera, true))
 	r.want(t, Ready)
 	r.give(TurnstileUp(0, false))
@@ -454,13 +454,11 @@ func TestEitherReaderServesAlone(t *testing.T) {
 	r.give(Start(0), TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), Presence(0, Off), CameraUp(0, FaceCamera, true))
 	r.late()
 	r.want(t, OutOfService)
-	if r.m.cause != "document_camera" {
+	if r.m.cause != CauseDocument {
 		t.Fatalf("cause %q", r.m.cause)
 	}
 	r.give(ScannerUp(0, true))
-	r.want(t, SelfTest) // the camera may still be on its way
-	r.late()
-	r.want(t, Ready)
+	r.want(t, Ready) // the camera had its time at the start
 	r.give(Presence(0, On))
 	r.usable(3)
 	r.give(Symbol(0, r.m.session, r.now, []byte("good")))
@@ -469,11 +467,27 @@ func TestEitherReaderServesAlone(t *testing.T) {
 
 	r = newRig(t)
 	r.open(t)
-	r.give(ScannerUp(0, true), CameraUp(0, DocumentCamera, false), ScannerUp(0, false), Presence(0, On))
+	r.give(ScannerUp(0, true), Presence(0, On), CameraUp(0, DocumentCamera, false), ScannerUp(0, false))
 	r.usable(3)
 	r.late()
 	r.flushAll()
 	r.wantEnd(t, reason.Referred, reason.DeviceFault)
+}
+
+func TestStopClosesTheRecordOfWhoIsThere(t *testing.T) {
+	r := newRig(t)
+	id := r.granted(t)
+	l := &Lane{o: r.m.o, m: r.m}
+	l.stop()
+	r.flushAll()
+	r.wantEnd(t, reason.Interrupted, reason.Interrupt)
+	if len(r.revoked) != 1 || r.revoked[0] != id || len(r.unsure) != 1 {
+		t.Fatalf("revoked %v, unsure %v", r.revoked, r.unsure)
+	}
+	l.stop() // nobody is there: no record
+	if n := len(r.entries); n != 2 {
+		t.Fatalf("%d records, want decision and outcome", n)
+	}
 }
 
 func TestSelfTestDoesNotWaitForTheScanner(t *testing.T) {

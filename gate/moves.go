@@ -19,27 +19,36 @@ func (m *machine) healthy() string {
 	case !m.journal:
 		return reason.JournalFault.String()
 	case !m.turnstile:
-		return "turnstile"
+		return CauseTurnstile
+	case m.unfit != "":
+		return m.unfit
 	case m.emergency != Off:
-		return "emergency_input"
-	case !m.docCam && !m.scanner:
-		return "document_camera"
-	case !m.faceCam:
-		return "face_camera"
+		return CauseEmergencyInput
+	case !m.canRead():
+		return CauseDocument
 	default:
-		return ""
+		return "" // without the face camera everybody is referred, and told so
 	}
 }
+
+// canRead reports whether a pass could be read at all.
+func (m *machine) canRead() bool { return m.docCam || m.scanner }
 
 func testDone(m *machine, _ Input) State {
 	if m.emergency == On {
 		return Emergency
 	}
 	missing := m.healthy()
-	if missing == "" && !m.docCam {
-		// The scanner alone would do, but the camera's worker takes longer to
-		// start: it has the rest of the test's time.
-		missing = "document_camera"
+	// The scanner alone would do, and so would an officer for every face, but
+	// the cameras' workers take longer to start: they have the rest of the
+	// test's time.
+	switch {
+	case missing != "":
+	case m.tested: // once is enough: later, whatever is there serves
+	case !m.docCam:
+		missing = CauseDocument
+	case !m.faceCam:
+		missing = CauseFace
 	}
 	if missing != "" {
 		return m.stop(SelfTest, missing)
@@ -48,6 +57,7 @@ func testDone(m *machine, _ Input) State {
 }
 
 func testOver(m *machine, _ Input) State {
+	m.tested = true
 	if missing := m.healthy(); missing != "" {
 		return m.stop(OutOfService, missing)
 	}
@@ -152,7 +162,7 @@ func deviceChanged(m *machine, in Input) State {
 	if m.tx != nil {
 		m.finish(reason.Failed, []reason.Reason{reason.DeviceFault}, false, in.At)
 	}
-	return m.stop(OutOfService, "turnstile")
+	return m.stop(OutOfService, CauseTurnstile)
 }
 
 // A traveller arrives and shows his pass.
@@ -176,7 +186,7 @@ func begin(m *machine, in Input) State {
 
 // serviceable is the state the lane should be in without a traveller.
 func (m *machine) serviceable() State {
-	if m.mode == ModeNormal && m.journal && m.turnstile && m.emergency == Off && m.obstruction == Off {
+	if m.mode == ModeNormal && m.obstruction == Off && m.healthy() == "" {
 		return Ready
 	}
 	return m.ready(Input{})

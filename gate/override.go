@@ -35,13 +35,16 @@ func override(m *machine, in Input) State {
 
 // mayOverride is false where what no officer can override holds.
 func (m *machine) mayOverride() bool {
-	return m.journal && m.turnstile && m.emergency == Off && m.obstruction == Off
+	return m.journal && m.turnstile && m.unfit == "" && m.emergency == Off && m.obstruction == Off
 }
 
 // carryOverride grants what an officer decided, if it may still be.
 func (m *machine) carryOverride(in Input) State {
 	t := m.tx
 	switch {
+	case m.unfit != "":
+		m.finish(reason.Referred, reason.Add(slices.Clone(t.overridden()), reason.DeviceFault), false, in.At)
+		return ReferredAway
 	case !m.turnstile:
 		return deviceChanged(m, in)
 	case m.presence != On:

@@ -323,6 +323,7 @@ func act(t *rapid.T, r *rig) {
 		},
 		func() { r.give(SignOff(0)) },
 		func() { r.give(JournalRoom(0, rapid.Bool().Draw(t, "room"))) },
+		func() { r.give(Fit(0, rapid.SampledFrom([]string{"", "", CauseTamper}).Draw(t, "unfit"))) },
 		func() { r.catch = rapid.IntRange(0, 4).Draw(t, "catch") == 0 },
 		func() { r.wall = r.wall.Add(time.Minute) },
 	}

@@ -79,6 +79,7 @@ const (
 	inMode
 	inSignOff
 	inJournal
+	inFit
 	inOverride
 	inTimeout
 	inputCount
@@ -87,7 +88,7 @@ const (
 var inputText = [inputCount]string{
 	"start", "presence", "symbol", "face", "document", "recorded", "record_failed", "grant_accepted", "grant_failed",
 	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
-	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "override", "timeout",
+	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "fit", "override", "timeout",
 }
 
 // move is one cell of the table: it acts and names the next state. It never
@@ -133,7 +134,7 @@ func newTable() [stateCount]row {
 		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
 		inSecondPassage: alarmTailgating, inReverse: alarmWrongWay, inForced: alarmForced,
 		inObstruction: stay, inEmergency: toEmergency, inTurnstile: deviceChanged, inEyes: stay,
-		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inOverride: stay, inTimeout: stay,
+		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inFit: stay, inOverride: stay, inTimeout: stay,
 	}
 	with := func(cells map[input]move) row {
 		r := base
@@ -150,8 +151,8 @@ func newTable() [stateCount]row {
 	}
 	return [stateCount]row{
 		Closed:       idle(map[input]move{inStart: toSelfTest, inMode: openOrStay}),
-		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inJournal: testDone, inTimeout: testOver, inMode: setMode}),
-		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inJournal: blockIfOn, inMode: changeMode}),
+		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inJournal: testDone, inFit: testDone, inTimeout: testOver, inMode: setMode}),
+		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inJournal: blockIfOn, inFit: blockIfOn, inEyes: blockIfOn, inMode: changeMode}),
 		Reading:      with(map[input]move{inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inDocument: documentShown, inEyes: stay, inTimeout: decideNow, inMode: changeMode, inForced: alarmForced}),
 		Matching:     with(map[input]move{inPresence: leftEarly, inSymbol: stay, inFace: matchFace, inAccount: rematch, inEyes: eyesWhileMatching, inTimeout: decideNow}),
 		Deciding:     with(map[input]move{inPresence: stay, inFace: followFace, inRecorded: carryOut, inRecordFailed: recordFailed, inTimeout: recordFailed, inTurnstile: stay}),
@@ -162,6 +163,6 @@ func newTable() [stateCount]row {
 		Blocked:      with(map[input]move{inObstruction: unblockIfOff, inPresence: stay, inTimeout: stay}),
 		Emergency:    idle(map[input]move{inSignOff: signOff, inEmergency: stay, inRecordFailed: stay}),
 		Maintenance:  idle(map[input]move{inRecordFailed: stay, inMode: openOrStay}),
-		OutOfService: idle(map[input]move{inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService, inJournal: recoverService, inRecordFailed: stay, inMode: openOrStay}),
+		OutOfService: idle(map[input]move{inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService, inJournal: recoverService, inFit: recoverService, inRecordFailed: stay, inMode: openOrStay}),
 	}
 }
