@@ -100,7 +100,7 @@ const (
 // cast gives every traveller of the plan a person. Scripted travellers are of
 // the first list; those filled up beyond them are of the second, if it has
 // anybody.
-func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolled, office *issue.Office, t scenario.Timing, seed uint64) ([]role, error) {
+func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolled, office *issue.Office, sc *scenario.Scenario, seed uint64) ([]role, error) {
 	r := rand.New(rand.NewPCG(seed, 0xca57))
 	order := r.Perm(len(first))
 	var out []role
@@ -131,6 +131,9 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 			v.pass = issue.Elsewhere
 		case scenario.WrongDirection:
 			v.pass = issue.EntryOnly
+			if sc.Direction == scenario.Entry {
+				v.pass = issue.ExitOnly
+			}
 		case scenario.PortPermit:
 			v.pass = issue.Permit
 		case scenario.Organisation:
@@ -140,7 +143,7 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 				return nil, err
 			}
 		}
-		if err := v.draw(office, t); err != nil {
+		if err := v.draw(office, sc.Timing); err != nil {
 			return nil, err
 		}
 		out = append(out, v)
@@ -246,6 +249,9 @@ func (r role) actor(store *clips.Store) (play.Actor, error) {
 	switch r.Moment {
 	case scenario.BeforeGrant:
 		a.DecideAfter = time.Duration(rnd.Int64N(int64(700 * time.Millisecond)))
+		if r.Case == scenario.Emergency {
+			a.DecideAfter += 200 * time.Millisecond // his transaction has begun
+		}
 	case scenario.AfterGrant:
 		a.DecideAfter = time.Duration(rnd.Int64N(int64(300 * time.Millisecond)))
 	}

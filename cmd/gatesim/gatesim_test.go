@@ -193,7 +193,7 @@ func TestCast(t *testing.T) {
 	scripted := len(sc.Plan(0, 1))
 	second := persons(2)
 	second[0].Source, second[1].Source = people.LFW, people.LFW
-	roles, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc.Timing, 1)
+	roles, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestCast(t *testing.T) {
 			t.Errorf("traveller %d has no clips", r.N)
 		}
 	}
-	if again, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc.Timing, 1); err != nil || string(again[0].jobs[1].Pass.Payload) != string(roles[0].jobs[1].Pass.Payload) {
+	if again, err := cast(sc.Plan(scripted+5, 1), scripted, persons(5), second, office, sc, 1); err != nil || string(again[0].jobs[1].Pass.Payload) != string(roles[0].jobs[1].Pass.Payload) {
 		t.Errorf("the same seed gives another pass (%v)", err)
 	}
 }
@@ -253,7 +253,7 @@ func TestCastOfPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := sc.Plan(0, 1)
-	roles, err := cast(plan, len(plan), persons(5), nil, office, sc.Timing, 1)
+	roles, err := cast(plan, len(plan), persons(5), nil, office, sc, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestCastOfPasses(t *testing.T) {
 			owner = r
 		}
 	}
-	if _, err := cast(plan[1:], 0, persons(5), nil, office, sc.Timing, 1); err == nil {
+	if _, err := cast(plan[1:], 0, persons(5), nil, office, sc, 1); err == nil {
 		t.Error("a pass comes back that nobody had")
 	}
 }

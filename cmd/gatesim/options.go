@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"bordergate/cmd/gatesim/scenario"
 )
 
 // options of a run.
@@ -60,7 +62,7 @@ func parseRun(args []string, errOut io.Writer) (options, error) {
 	fs := flag.NewFlagSet("gatesim run", flag.ContinueOnError)
 	fs.SetOutput(errOut)
 	o.common(fs)
-	fs.StringVar(&o.scenario, "scenario", "default", "scenario: default, genuine, passes, faces, or a file")
+	fs.StringVar(&o.scenario, "scenario", "default", "scenario: "+strings.Join(scenario.Names(), ", ")+", or a file")
 	fs.IntVar(&o.travellers, "travellers", 0, "number of travellers; 0: the scenario's own")
 	fs.StringVar(&o.report, "report", "", "report to write; report.json in the station's folder when empty")
 	fs.StringVar(&o.broker, "external-broker", "", "URL of another MQTT 3.1.1 broker than headquarters' own: tcp:// on this machine")

@@ -23,6 +23,8 @@ func (x *production) reconcile(ctx context.Context, r *report.Report) error {
 	}
 	r.Records = e.records
 	contradictions(r, e.there)
+	alarms(r, e.there)
+	r.Faults = append(r.Faults, wrongSide(x.hw.board.Grants(), x.scenario.Direction)...)
 	faceTimes(r, e.own)
 	return nil
 }

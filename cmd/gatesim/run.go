@@ -101,7 +101,10 @@ func (x *production) travellers(ctx context.Context, r *report.Report, out io.Wr
 		if err != nil {
 			return err
 		}
-		if v.Moment != "" {
+		switch {
+		case v.Case == scenario.Emergency:
+			a.Decide = x.reset
+		case v.Moment != "":
 			a.Decide = func(ctx context.Context) error { return x.takeAway(ctx, v) }
 		}
 		res, err := x.stage().Walk(ctx, a)
@@ -243,7 +246,7 @@ func (x *production) line(v role, res play.Result) report.Traveller {
 		N: v.N, Case: v.Case, Expected: v.Expect, Outcome: res.Event.Outcome, Notices: res.Event.Notices, StepsMS: res.Event.Steps, Tx: res.Event.Tx,
 		Faults: res.Faults, Unlocks: len(res.Unlocks), Fumble: fumbleWord(v.Traveller), Moment: v.Moment, Reader: v.Reader,
 		Holder: v.holder.ID, Face: v.face.ID, FacesSource: v.face.Source, Recapture: v.face.Recapture(),
-		FaceUsable: res.Face.Usable,
+		FaceUsable: res.Face.Usable, Arrived: res.Arrived, Struck: v.Faults,
 	}
 	for _, word := range res.Event.Reasons {
 		var r reason.Reason
@@ -262,7 +265,9 @@ func (x *production) line(v role, res play.Result) report.Traveller {
 			t.Reasons = append(t.Reasons, r)
 		}
 	}
-	measure(&t, res)
+	if len(v.Faults) == 0 {
+		measure(&t, res) // a broken gate is not what is measured
+	}
 	report.Judge(&t)
 	return t
 }

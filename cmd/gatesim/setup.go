@@ -69,7 +69,7 @@ func prepare(ctx context.Context, o options, p progress) (*production, error) {
 	if x.office, err = issue.Open(filepath.Join(o.cache, "office"), time.Now()); err != nil {
 		return nil, err
 	}
-	if x.roles, err = cast(plan, scripted, first, second, x.office, sc.Timing, x.seed); err != nil {
+	if x.roles, err = cast(plan, scripted, first, second, x.office, sc, x.seed); err != nil {
 		return nil, err
 	}
 	if o.kills+o.hangs > 0 {
@@ -167,7 +167,7 @@ func (x *production) open(ctx context.Context, p progress) error {
 	x.station, err = station.New(ctx, station.Options{
 		Out: x.o.out, Bin: x.o.bin, Models: x.o.models, Manifest: x.o.manifest,
 		Face: x.hw.face.URL(), Document: x.hw.document.URL(), Port: x.hw.port, Scanner: x.hw.scanPort,
-		Policy: x.scenario.Policy, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
+		Policy: x.scenario.Policy, Direction: x.scenario.Direction, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
 		Broker: x.o.broker,
 	})
 	if err != nil {
@@ -181,6 +181,9 @@ func (x *production) open(ctx context.Context, p progress) error {
 	}
 	p.say("headquarters is up and has published whose seals to believe")
 	if err := x.station.StartGate(ctx); err != nil {
+		return err
+	}
+	if err := x.station.AddOfficer(ctx); err != nil {
 		return err
 	}
 	p.say("the gate is ready; its status page is %s", x.station.StatusURL())
@@ -222,7 +225,7 @@ func (x *production) close() {
 func (x *production) stage() play.Stage {
 	return play.Stage{
 		Board: x.hw.board, Unlocks: x.hw.unlocks, Events: x.station.Events(), Face: x.hw.face, Document: x.hw.document, Scanner: x.hw.scanner,
-		Timing: x.scenario.Timing, Now: camera.Now,
+		Devices: devices{x}, Entry: x.scenario.Direction == scenario.Entry, Timing: x.scenario.Timing, Now: camera.Now,
 	}
 }
 

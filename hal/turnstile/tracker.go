@@ -137,7 +137,9 @@ func (t *tracker) passed(at hal.Mono, dir hal.Direction) hal.Event {
 		e.Kind = hal.PassageCompleted
 		g.live, g.ended, g.tailTo = false, at, at.Add(t.o.Settle)
 	case g.live:
-		e.Kind = hal.ReverseEntry
+		// It was the one from the other side who stood between the leaves: the
+		// grant's own passage has not begun, so that it can be withdrawn.
+		e.Kind, g.started = hal.ReverseEntry, false
 	case g.ended != 0 && dir == g.dir && at <= g.tailTo:
 		e.Kind = hal.Tailgating
 	case g.why != 0 && dir == g.dir && at <= g.tailTo:

@@ -138,6 +138,20 @@ func (w *walk) pass() {
 
 func (w *walk) passed() { w.grant(); w.pass() }
 
+// Whoever came from the other side has not begun the grant's passage: it can be
+// withdrawn once the place between the leaves is free, and the lane serves on.
+func TestReverseEntryIsNoStartOfTheGrantsPassage(t *testing.T) {
+	w := idleWalk()
+	w.grant()
+	want(t, w.set(hal.InputObstruction, hal.On, poll), hal.ObstructionOn, hal.PassageStarted)
+	want(t, w.set(hal.InputPassEntry, hal.On, 3*poll), hal.ReverseEntry)
+	want(t, w.set(hal.InputObstruction, hal.Off, poll), hal.ObstructionOff)
+	if g := w.t.grant; !g.live || g.started {
+		t.Errorf("the grant is %+v", g)
+	}
+	want(t, w.set(hal.InputObstruction, hal.On, poll), hal.ObstructionOn, hal.PassageStarted)
+}
+
 func TestGrantRunsOutUnlessSomebodyIsInside(t *testing.T) {
 	w := idleWalk()
 	w.grant()

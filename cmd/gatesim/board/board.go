@@ -102,6 +102,8 @@ type Board struct {
 	changes []Change
 	grants  []GrantSeen
 	faults  []Fault
+	brief   []int // inputs that are to close for a moment, after the next reading
+	short   bool  // pulses of inputs are shorter than any poll
 	counts  Counts
 	logErr  error
 }
@@ -206,6 +208,14 @@ func (b *Board) Pulse(ch int, d time.Duration) {
 	if ch < 0 || ch >= len(b.inputs) {
 		return
 	}
+	if b.short {
+		b.brief = append(b.brief, ch)
+		return
+	}
+	b.invertLocked(ch, d)
+}
+
+func (b *Board) invertLocked(ch int, d time.Duration) {
 	was := b.inputs[ch]
 	if b.cancelLocked(ch, false) {
 		was = !was // a running pulse is made longer, not turned round

@@ -11,15 +11,17 @@ type FaultKind uint8
 // The faults. All but FaultDeaf, FaultEchoOnly and FaultException act on the
 // request before they spoil its answer.
 const (
-	FaultNoReply   FaultKind = iota + 1 // acted on, not answered
-	FaultDeaf                           // neither acted on nor answered
-	FaultLate                           // answered Delay later than usual
-	FaultEchoOnly                       // an adapter that hears itself, and no board
-	FaultEcho                           // the request's echo before the answer
-	FaultTruncated                      // the answer's last bytes are missing
-	FaultCRC                            // one bit of the answer is wrong
-	FaultException                      // refused with "device failure"
-	FaultUnit                           // answered in another unit's name
+	FaultNoReply     FaultKind = iota + 1 // acted on, not answered
+	FaultDeaf                             // neither acted on nor answered
+	FaultLate                             // answered Delay later than usual
+	FaultEchoOnly                         // an adapter that hears itself, and no board
+	FaultEcho                             // the request's echo before the answer
+	FaultTruncated                        // the answer's last bytes are missing
+	FaultCRC                              // one bit of the answer is wrong
+	FaultException                        // refused with "device failure"
+	FaultUnit                             // answered in another unit's name
+	FaultHangUpFrame                      // the line hangs up in the middle of an answer
+	FaultHangUpWrite                      // the line hangs up while a request is on it
 )
 
 // Fault is an order to spoil requests.
@@ -45,8 +47,23 @@ func (b *Board) Heal() {
 	b.faults = nil
 }
 
+// ofLine tells the faults of the line from those of an answer.
+func (k FaultKind) ofLine() bool { return k == FaultHangUpFrame || k == FaultHangUpWrite }
+
+// takes reports whether the line is to hang up now.
+func (b *Board) takes(k FaultKind) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, hit := b.takeLocked(func(f Fault) bool { return f.Kind == k })
+	return hit
+}
+
 func (b *Board) takeFaultLocked(fn byte) (Fault, bool) {
-	i := slices.IndexFunc(b.faults, func(f Fault) bool { return f.Fn == 0 || f.Fn == fn })
+	return b.takeLocked(func(f Fault) bool { return !f.Kind.ofLine() && (f.Fn == 0 || f.Fn == fn) })
+}
+
+func (b *Board) takeLocked(fits func(Fault) bool) (Fault, bool) {
+	i := slices.IndexFunc(b.faults, fits)
 	if i < 0 {
 		return Fault{}, false
 	}

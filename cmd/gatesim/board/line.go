@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"bordergate/cmd/gatesim/tty"
@@ -13,6 +15,16 @@ import (
 type line struct {
 	*tty.Line
 	done chan struct{} // closed when its goroutine has ended
+	cut  atomic.Bool   // before it hangs up
+	once sync.Once
+	err  error // of pull
+}
+
+// pull hangs the line up; whoever pulls again is told the same.
+func (l *line) pull() error {
+	l.cut.Store(true)
+	l.once.Do(func() { l.err = l.Close() })
+	return l.err
 }
 
 // Replug makes a new line and points the stable path at it. It does nothing
@@ -30,7 +42,7 @@ func (b *Board) Replug() error {
 	if err != nil {
 		return fmt.Errorf("plug board: %w", err)
 	}
-	b.line = &line{t, make(chan struct{})}
+	b.line = &line{Line: t, done: make(chan struct{})}
 	l := b.line
 	b.workers.Go(func() { b.serve(l) })
 	return nil
@@ -50,7 +62,7 @@ func (b *Board) unplugLocked() error {
 		return nil
 	}
 	b.line = nil
-	err := l.Close()
+	err := l.pull()
 	<-l.done
 	return err
 }
@@ -65,6 +77,9 @@ func (b *Board) Path() string {
 	}
 	return b.line.Path()
 }
+
+// errHungUp ends a line's goroutine after a fault has hung it up.
+var errHungUp = errors.New("hung up")
 
 // quiet is the silence after which an unfinished request is thrown away. A
 // real board takes 3.5 characters; a pty's writer can be held up by its
@@ -88,6 +103,10 @@ func (b *Board) serve(l *line) {
 		switch {
 		case n > 0:
 			held = append(held, buf[:n]...)
+			if b.takes(FaultHangUpWrite) {
+				_ = l.pull() // Unplug tells what it said
+				return
+			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			b.countNoise(len(held))
 			held = nil
@@ -116,6 +135,10 @@ func (b *Board) answer(l *line, p []byte) ([]byte, error) {
 			continue
 		}
 		b.wait(b.opts.Turnaround + b.gap() + b.onWire(len(reply)))
+		if b.takes(FaultHangUpFrame) {
+			_, err := l.Far.Write(reply[:len(reply)/2])
+			return nil, errors.Join(errHungUp, err, l.pull())
+		}
 		if _, err := l.Far.Write(reply); err != nil {
 			return nil, err
 		}

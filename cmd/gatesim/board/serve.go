@@ -43,6 +43,9 @@ func (b *Board) handle(req []byte) []byte {
 	default:
 		reply, calls = b.actLocked(req)
 	}
+	if req[1] == fnReadInputs || req[1] == fnReadInputRegs {
+		b.blinkLocked()
+	}
 	b.mu.Unlock()
 	b.tell(calls)
 	if hit {

@@ -25,6 +25,8 @@ type Camera struct {
 	program *Program
 	viewers map[chan shot]struct{}
 	off     chan struct{} // closed while the camera is switched off
+	verb    string        // what is wrong with it; see faults.go
+	held    *shot         // what a frozen camera shows
 }
 
 // shot is one frame on its way to a viewer.
@@ -131,6 +133,10 @@ func (c *Camera) shoot(n, at int64) {
 		if f, ok := c.program.frame(at); ok {
 			s = shot{frame: f, program: c.program}
 		}
+	}
+	s, ok := c.spoilLocked(n, s)
+	if !ok {
+		return
 	}
 	for v := range c.viewers {
 		select {

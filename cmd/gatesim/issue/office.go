@@ -155,6 +155,7 @@ const (
 	Expired   Kind = "expired"
 	Elsewhere Kind = "elsewhere"  // good for another crossing
 	EntryOnly Kind = "entry_only" // good for one direction
+	ExitOnly  Kind = "exit_only"  // good for the other
 	Permit    Kind = "permit"     // a port permit
 )
 
@@ -222,6 +223,8 @@ func (o *Office) sign(by authority, order Order) ([]byte, error) {
 		p.Crossings = []string{elsewhere}
 	case EntryOnly:
 		p.Directions = pass.Entry
+	case ExitOnly:
+		p.Directions = pass.Exit
 	case Permit:
 		p.Type = pass.TypePortPermit
 	}

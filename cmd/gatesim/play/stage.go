@@ -13,9 +13,11 @@ import (
 
 // Contacts of the board, by the gate's default wiring.
 const (
+	inPassEntry   = 0
 	inPassExit    = 1
 	inDoorClosed  = 3
 	inObstruction = 4
+	inEmergency   = 6 // open in an emergency
 	inPresence    = 8
 )
 
@@ -34,6 +36,12 @@ type Scanner interface {
 	Remove()
 }
 
+// Devices can be struck by faults, and mended.
+type Devices interface {
+	Strike(f scenario.Fault) error
+	Mend(f scenario.Fault) error
+}
+
 // Stage is where travellers walk.
 type Stage struct {
 	Board    Contacts
@@ -42,6 +50,8 @@ type Stage struct {
 	Face     Screen
 	Document Screen
 	Scanner  Scanner
+	Devices  Devices // for faults; nil where nobody has any
+	Entry    bool    // the lane's direction; exit otherwise
 	Timing   scenario.Timing
 	Now      func() int64 // CLOCK_MONOTONIC ns
 }
@@ -58,9 +68,10 @@ type Actor struct {
 	// Code is his pass for the scanner; he shows none to the camera then.
 	Code *scanner.Code
 	// Decide has headquarters suspend his account, or revoke his pass, while he
-	// is under way.
+	// is under way; after an emergency it has it reset, and an officer sign off.
 	Decide func(ctx context.Context) error
-	// DecideAfter is how long after his arrival, or after the grant, it does.
+	// DecideAfter is how long after his arrival, or after the grant, it does, or
+	// the emergency strikes.
 	DecideAfter time.Duration
 }
 
@@ -98,7 +109,17 @@ const (
 	readyWait   = 25 * time.Second       // for the gate to be ready again
 	changesMind = 3 * time.Second        // from the grant until a no-show turns away
 	turnsAway   = 300 * time.Millisecond // from giving up to leaving
+	followsIn   = 700 * time.Millisecond // behind the one whose grant it is
+	comesBack   = 600 * time.Millisecond // through the gate from the other side
 )
+
+// ways are the passage contacts of the lane's direction and of the other.
+func (s Stage) ways() (with, against int) {
+	if s.Entry {
+		return inPassEntry, inPassExit
+	}
+	return inPassExit, inPassEntry
+}
 
 // Clear puts every contact and camera back to an empty lane, after a traveller
 // whose walk was cut short.
@@ -108,6 +129,8 @@ func (s Stage) Clear() {
 	s.Scanner.Remove()
 	s.Board.SetInput(inObstruction, false)
 	s.Board.SetInput(inPresence, false)
+	s.Board.SetInput(inPassEntry, false)
 	s.Board.SetInput(inPassExit, false)
+	s.Board.SetInput(inEmergency, true)
 	s.Board.SetInput(inDoorClosed, true)
 }

@@ -24,6 +24,7 @@ type walk struct {
 	walking    bool
 	refused    bool
 	gone       bool
+	struck     map[scenario.Fault]bool
 	decided    chan error
 	deciders   sync.WaitGroup
 }
@@ -32,15 +33,24 @@ type walk struct {
 type act struct {
 	at int64
 	do func(at int64)
+	// other is not his to drop: somebody else's, or the machine's.
+	other bool
 }
 
-func (w *walk) plan(at int64, do func(at int64)) {
-	w.agenda = append(w.agenda, act{at, do})
+func (w *walk) plan(at int64, do func(at int64)) { w.add(act{at: at, do: do}) }
+
+// planOther plans what happens whatever becomes of him.
+func (w *walk) planOther(at int64, do func(at int64)) { w.add(act{at, do, true}) }
+
+func (w *walk) add(a act) {
+	w.agenda = append(w.agenda, a)
 	slices.SortStableFunc(w.agenda, func(a, b act) int { return int(min(max(a.at-b.at, -1), 1)) })
 }
 
-// drop takes everything off the agenda.
-func (w *walk) drop() { w.agenda = nil }
+// drop takes everything of his off the agenda.
+func (w *walk) drop() {
+	w.agenda = slices.DeleteFunc(w.agenda, func(a act) bool { return !a.other })
+}
 
 // Walk plays one traveller to the end: he has left and the gate is ready for
 // the next.
@@ -49,6 +59,7 @@ func (s Stage) Walk(ctx context.Context, a Actor) (Result, error) {
 	w.quiet()
 	w.arrive(ctx)
 	err := w.loop(ctx)
+	w.mendAll()
 	w.deciders.Wait()
 	w.Face.Show(nil)
 	w.Document.Show(nil)
@@ -99,8 +110,18 @@ func (w *walk) arrive(ctx context.Context) {
 		w.leave(at, turnsAway)
 	})
 	if w.a.Moment == scenario.BeforeGrant {
-		w.plan(now+int64(w.a.DecideAfter), func(int64) { w.decide(ctx) })
+		w.plan(now+int64(w.a.DecideAfter), func(at int64) { w.midway(ctx, at) })
 	}
+	w.timedFaults(now)
+}
+
+// midway is what comes in between, whatever the gate does.
+func (w *walk) midway(ctx context.Context, at int64) {
+	if w.a.Case == scenario.Emergency {
+		w.flee(ctx, at)
+		return
+	}
+	w.decide(ctx)
 }
 
 // scan is him holding his pass to the scanner, until it is answered or he
@@ -143,7 +164,7 @@ func (w *walk) loop(ctx context.Context) error {
 			}
 		}
 		t.Stop()
-		if w.gone && w.a.Moment != "" && w.res.Grant() == 0 && w.a.Moment == scenario.AfterGrant {
+		if w.gone && w.res.Grant() == 0 && w.a.Moment == scenario.AfterGrant {
 			deciding = false // no grant, so nobody decides
 		}
 	}
@@ -188,11 +209,15 @@ func (w *walk) released(ctx context.Context, at int64) {
 	open := at + int64(t.GateOpen)
 	start := open + int64(t.StartsWalk)
 	if w.a.Moment == scenario.AfterGrant {
-		w.plan(at+int64(w.a.DecideAfter), func(int64) { w.decide(ctx) })
+		w.plan(at+int64(w.a.DecideAfter), func(at int64) { w.midway(ctx, at) })
 		start += int64(standsOn)
 	}
-	if w.a.Case == scenario.NoShow {
+	switch w.a.Case {
+	case scenario.NoShow:
 		w.leave(at, changesMind)
+		return
+	case scenario.WrongWay:
+		w.oncoming(open)
 		return
 	}
 	w.plan(start, w.start)
@@ -211,22 +236,33 @@ func (w *walk) start(at int64) {
 	w.Board.SetInput(inPresence, false)
 	end := at + int64(w.Timing.Passage)
 	w.plan(end, func(int64) {
-		w.Board.Pulse(inPassExit, passPulse)
+		w.passes()
 		w.res.Passed = w.Now()
 	})
+	if w.a.Case == scenario.Tailgater {
+		end += int64(followsIn)
+		w.plan(end, func(int64) { w.passes() })
+	}
 	w.plan(end+int64(zoneClears), func(int64) {
 		w.Board.SetInput(inObstruction, false)
 		w.res.Cleared = w.Now()
 		w.drop()
 		w.plan(w.res.Cleared+int64(doorCloses), func(at int64) {
 			w.Board.SetInput(inDoorClosed, true)
-			w.gone, w.res.Left = true, at
+			w.left(at)
 		})
 	})
 }
 
+// passes is somebody going by the contact of the lane's direction.
+func (w *walk) passes() {
+	with, _ := w.ways()
+	w.Board.Pulse(with, passPulse)
+}
+
 // told is what the gate says of itself.
 func (w *walk) told(e station.Event) {
+	w.stateFaults(e)
 	switch {
 	case e.Kind == "transaction" && w.res.Event.Tx == "" && (w.tx == "" || e.Tx == w.tx):
 		w.res.Event = e
@@ -251,6 +287,12 @@ func (w *walk) refusal(e station.Event) {
 	w.leave(w.Now(), after)
 }
 
+// left is him being gone, and with him the faults that last as long.
+func (w *walk) left(at int64) {
+	w.gone, w.res.Left = true, at
+	w.mendFor()
+}
+
 // leave plans his going away without having passed.
 func (w *walk) leave(at int64, after time.Duration) {
 	w.drop()
@@ -260,6 +302,6 @@ func (w *walk) leave(at int64, after time.Duration) {
 		w.Scanner.Remove()
 		w.Board.SetInput(inPresence, false)
 		w.Board.SetInput(inDoorClosed, true)
-		w.gone, w.res.Left = true, at
+		w.left(at)
 	})
 }

@@ -43,6 +43,12 @@ type Traveller struct {
 	Reference   string   `json:"reference,omitempty"` // whose he was compared with, by his record: cache or pass
 	Liveness    string   `json:"liveness,omitempty"`
 
+	// Alarms are the gate's own while he was there, each once.
+	Alarms []string `json:"alarms,omitempty"`
+	// Struck is what was broken while he was there.
+	Struck []scenario.Fault `json:"struck,omitempty"`
+
+	Arrived    int64 `json:"-"` // CLOCK_MONOTONIC ns
 	FaceUsable int64 `json:"-"` // the first usable frame went out, CLOCK_MONOTONIC ns
 }
 
@@ -161,6 +167,9 @@ func (r *Report) Finish() {
 		switch t.Outcome {
 		case reason.Admitted.String():
 			s.Admitted++
+			if len(t.Struck) > 0 {
+				continue
+			}
 			machine, total = append(machine, t.MachineMS), append(total, t.TotalMS)
 			grant, ready = append(grant, t.GrantMS), append(ready, t.ReadyMS)
 		case reason.Referred.String():
@@ -216,7 +225,10 @@ func Judge(t *Traveller) {
 		bad("notices are %v, expected %v", t.Notices, t.Expected.Notices)
 	}
 	want := 0
-	if t.Expected.Outcome == reason.Admitted || t.Case == scenario.NoShow || t.Moment == scenario.AfterGrant {
+	switch {
+	case t.Expected.Unlocks != nil:
+		want = *t.Expected.Unlocks
+	case t.Expected.Outcome == reason.Admitted, t.Case == scenario.NoShow, t.Case == scenario.WrongWay, t.Moment == scenario.AfterGrant:
 		want = 1
 	}
 	if t.Unlocks != want {

@@ -56,7 +56,7 @@ func (s *Scanner) tellLight(on bool) {
 
 // dueLocked is when the code is decoded, ok if one will be.
 func (s *Scanner) dueLocked() (at time.Time, ok bool) {
-	if s.code == nil || s.lit.IsZero() {
+	if s.code == nil || s.lit.IsZero() || s.verb == silent {
 		return time.Time{}, false
 	}
 	at = s.lit
@@ -93,6 +93,7 @@ func (s *Scanner) read() []byte {
 	}
 	s.lit = time.Time{}
 	out := slices.Concat([]byte(s.code.AIM), s.code.Payload, []byte(s.o.Suffix))
+	out = s.spoilLocked(out)
 	if cut := s.code.Cut; cut > 0 && cut < len(out) {
 		s.code.Cut = 0
 		s.counts.Cut++
@@ -104,8 +105,7 @@ func (s *Scanner) read() []byte {
 
 // send takes the time that the bytes take on the wire.
 func (s *Scanner) send(l *line, out []byte) error {
-	const piece = 64 // bytes: what a USB packet carries
-	for part := range slices.Chunk(out, piece) {
+	for part := range slices.Chunk(out, s.piece(len(out))) {
 		t := time.NewTimer(time.Duration(len(part)) * 10 * time.Second / time.Duration(s.o.Baud))
 		select {
 		case <-t.C:
@@ -115,6 +115,7 @@ func (s *Scanner) send(l *line, out []byte) error {
 		if _, err := l.Far.Write(part); err != nil {
 			return err
 		}
+		s.linger()
 	}
 	return nil
 }

@@ -69,6 +69,7 @@ type Scanner struct {
 	code   *Code
 	shown  time.Time // when code was held to it
 	lit    time.Time // when it was triggered; zero while dark
+	verb   string    // what is wrong with it; see faults.go
 	counts Counts
 }
 
@@ -184,6 +185,9 @@ func (s *Scanner) serve(l *line) {
 		}
 		var answers []string
 		held, answers = s.obey(append(held, b[:n]...))
+		if s.mute() {
+			continue
+		}
 		for _, a := range answers {
 			if _, err := l.Far.WriteString(a); err != nil {
 				return

@@ -127,3 +127,42 @@ func TestOptionsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestFaults(t *testing.T) {
+	s, l := plug(t, DefaultOptions())
+	s.Present(Code{AIM: "]Q1", Payload: []byte("ABCD")})
+	struck := func(verb, heard string) {
+		t.Helper()
+		if err := s.Strike(verb); err != nil {
+			t.Fatal(err)
+		}
+		say(t, l, cmdLight)
+		hear(t, l, heard)
+		if err := s.Mend(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	struck("glued", "]Q1ABCD]Q1ABCD\r")
+	struck("split", "]Q1ABCD\r") // in pieces: whoever waits for the end gets it
+	if err := s.Strike("silent"); err != nil {
+		t.Fatal(err)
+	}
+	say(t, l, cmdLight+cmdQuery)
+	for s.Counts().Queries == 0 { // taken, not answered
+		s.Counts()
+	}
+	if err := s.Mend(); err != nil {
+		t.Fatal(err)
+	}
+	s.Present(Code{AIM: "]Q1", Payload: []byte("NEXT")})
+	hear(t, l, "]Q1NEXT\r")
+	if err := s.Strike("hang_up"); err != nil || s.Path() != "" {
+		t.Errorf("hung up and at %q: %v", s.Path(), err)
+	}
+	if err := s.Mend(); err != nil || s.Path() == "" {
+		t.Errorf("not plugged in again: %v", err)
+	}
+	if s.Strike("explode") == nil {
+		t.Error("an unknown verb is taken")
+	}
+}

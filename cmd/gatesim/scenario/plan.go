@@ -21,6 +21,7 @@ type Traveller struct {
 	Reader    string
 	// CameraDead says that the document camera is off while he comes.
 	CameraDead bool
+	Faults     []Fault
 }
 
 // Offline reports whether headquarters is away while he passes.
@@ -48,8 +49,13 @@ func (s *Scenario) Plan(n int, seed uint64) []Traveller {
 			if i >= st.Count {
 				continue
 			}
+			expect := s.Expect[st.Case]
+			if st.Expect != nil {
+				expect = *st.Expect
+			}
 			out = append(out, Traveller{
-				N: len(out) + 1, Seat: seat - 1, Case: st.Case, Expect: s.Expect[st.Case], Seed: drawn, Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader, CameraDead: st.CameraDead,
+				N: len(out) + 1, Seat: seat - 1, Case: st.Case, Expect: expect, Seed: drawn, Moment: st.Moment, Restart: st.Restart && i == 0, Reader: st.Reader, CameraDead: st.CameraDead,
+				Faults: st.Faults,
 			})
 		}
 	}
@@ -90,7 +96,7 @@ func (s *Scenario) fumble(list []Traveller, r *rand.Rand) {
 	}
 	for first := 0; first < len(list); first += s.Fumbles {
 		i := first + r.IntN(s.Fumbles)
-		if i >= len(list) || list[i].Reader != "" || list[i].Case != Genuine && list[i].Case != GenuineOffline && list[i].Case != Restored {
+		if i >= len(list) || list[i].Reader != "" || len(list[i].Faults) > 0 || list[i].Case != Genuine && list[i].Case != GenuineOffline && list[i].Case != Restored {
 			continue
 		}
 		switch r.IntN(4) {

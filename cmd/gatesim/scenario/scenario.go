@@ -46,6 +46,9 @@ const (
 	Cancelled       = "cancelled"
 	StaleCache      = "stale_cache" // a foreigner, headquarters away for longer than his kind allows
 	Watchlisted     = "watchlisted"
+	Tailgater       = "tailgater" // a second person follows him on his grant
+	WrongWay        = "wrong_way" // somebody comes through from the other side on his grant
+	Emergency       = "emergency" // the fire input strikes; he goes through, an officer signs off
 )
 
 // Cases lists every case that can be played.
@@ -54,11 +57,12 @@ func Cases() []string {
 		Genuine, GenuineOffline, Impostor, PhotoPrint, PhotoScreen, TwoFaces, ForgedSeal, UnknownSigner, ExpiredPass,
 		Suspended, SuspendedMidway, Restored, UnknownAccount, Unreadable, NoShow,
 		WrongCrossing, WrongDirection, RevokedPass, StampDue, StampSoon, NoPass, Passback, PortPermit, Organisation, PassTemplate,
-		Level1, Cancelled, StaleCache, Watchlisted,
+		Level1, Cancelled, StaleCache, Watchlisted, Tailgater, WrongWay, Emergency,
 	}
 }
 
-// When the decision of suspended_midway, or of revoked_pass, is taken.
+// When the decision of suspended_midway, or of revoked_pass, is taken, or when
+// the fire input of emergency strikes.
 const (
 	BeforeGrant = "before_grant" // while he stands there, before the gate can know all
 	AfterGrant  = "after_grant"  // after the gate was released and before he walks
@@ -70,6 +74,12 @@ const (
 	AtScannerCut = "scanner_cut" // the first transmission breaks off
 )
 
+// Directions of a lane.
+const (
+	Exit  = "exit"
+	Entry = "entry"
+)
+
 // ErrScenario is returned for a scenario that cannot be played.
 var ErrScenario = errors.New("scenario is not valid")
 
@@ -78,13 +88,17 @@ type Expect struct {
 	Outcome reason.Outcome  `yaml:"outcome" json:"outcome"`
 	Reasons []reason.Reason `yaml:"reasons" json:"reasons"`
 	Notices []string        `yaml:"notices" json:"notices,omitempty"`
+	// Alarms are those recorded while he is there, each once.
+	Alarms []reason.Reason `yaml:"alarms" json:"alarms,omitempty"`
+	// Unlocks is how often the board was pulsed where the case does not say it.
+	Unlocks *int `yaml:"unlocks" json:"unlocks,omitempty"`
 }
 
 // Step is a number of travellers of one case, one after the other.
 type Step struct {
 	Case  string `yaml:"case"`
 	Count int    `yaml:"count"`
-	// Moment is of suspended_midway: before_grant or after_grant. A pass is
+	// Moment is of suspended_midway and emergency: before_grant or after_grant. A pass is
 	// revoked before its holder comes where it is empty.
 	Moment string `yaml:"moment"`
 	// Restart has the gate's daemon killed and started again before the first
@@ -95,6 +109,10 @@ type Step struct {
 	Reader string `yaml:"reader"`
 	// CameraDead has the document camera off while they come.
 	CameraDead bool `yaml:"camera_dead"`
+	// Expect is of these travellers alone, in place of their case's.
+	Expect *Expect `yaml:"expect"`
+	// Faults strike the gate's devices while each of them is there.
+	Faults []Fault `yaml:"faults"`
 }
 
 // Timing is how a traveller moves; times count from when he reaches the gate
@@ -139,19 +157,34 @@ type Policy struct {
 
 // Scenario is a file's content.
 type Scenario struct {
-	Name    string            `yaml:"-"`
-	Version int               `yaml:"version"`
-	Seed    uint64            `yaml:"seed"`
-	Fumbles int               `yaml:"fumbles"` // one traveller in so many fumbles; 0 nobody
-	Timing  Timing            `yaml:"timing"`
-	Policy  Policy            `yaml:"policy"`
-	Expect  map[string]Expect `yaml:"expect"`
-	Steps   []Step            `yaml:"steps"`
-	Fill    string            `yaml:"fill"` // the case of travellers beyond the steps
+	Name    string `yaml:"-"`
+	Version int    `yaml:"version"`
+	// Direction is that of the lane: exit where it is empty, or entry.
+	Direction string            `yaml:"direction"`
+	Seed      uint64            `yaml:"seed"`
+	Fumbles   int               `yaml:"fumbles"` // one traveller in so many fumbles; 0 nobody
+	Timing    Timing            `yaml:"timing"`
+	Policy    Policy            `yaml:"policy"`
+	Expect    map[string]Expect `yaml:"expect"`
+	Steps     []Step            `yaml:"steps"`
+	Fill      string            `yaml:"fill"` // the case of travellers beyond the steps
 }
 
 //go:embed builtin
 var builtin embed.FS
+
+// Names lists the built-in scenarios.
+func Names() []string {
+	files, err := builtin.ReadDir("builtin")
+	if err != nil {
+		return nil // never: it is part of the program
+	}
+	var out []string
+	for _, f := range files {
+		out = append(out, strings.TrimSuffix(f.Name(), ".yaml"))
+	}
+	return out
+}
 
 // Load reads a scenario: a built-in name, or a file.
 func Load(name string) (*Scenario, error) {
@@ -171,7 +204,7 @@ func Load(name string) (*Scenario, error) {
 
 // Parse decodes a scenario strictly and checks it.
 func Parse(b []byte) (*Scenario, error) {
-	s := Scenario{Timing: DefaultTiming(), Policy: Policy{CaptureTimeout: 6 * time.Second, FaceTimeout: 4 * time.Second, ReferralHold: 3 * time.Second}}
+	s := Scenario{Direction: Exit, Timing: DefaultTiming(), Policy: Policy{CaptureTimeout: 6 * time.Second, FaceTimeout: 4 * time.Second, ReferralHold: 3 * time.Second}}
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&s); err != nil {
@@ -199,9 +232,20 @@ func (s *Scenario) validate() error {
 			bad("case %s has no expectation", c)
 		}
 	}
+	if s.Direction != Exit && s.Direction != Entry {
+		bad("direction is %q, there are exit and entry", s.Direction)
+	}
 	total := 0
 	for _, st := range s.Steps {
 		known(st.Case)
+		for _, f := range st.Faults {
+			if err := f.check(); err != nil {
+				bad("step %s: %v", st.Case, err)
+			}
+		}
+		if st.Expect != nil && st.Expect.Outcome.String() == "invalid" {
+			bad("step %s: no outcome is expected", st.Case)
+		}
 		if st.Count < 1 || st.Count > maxTravellers {
 			bad("step %s: count is %d", st.Case, st.Count)
 		}
@@ -218,7 +262,7 @@ func (s *Scenario) validate() error {
 	}
 	if s.Fill != "" {
 		known(s.Fill)
-		if s.Fill == SuspendedMidway {
+		if s.Fill == SuspendedMidway || s.Fill == Emergency {
 			bad("fill cannot be %s", s.Fill)
 		}
 	}
@@ -241,7 +285,7 @@ func (s *Scenario) validate() error {
 
 func momentFits(st Step) bool {
 	switch st.Case {
-	case SuspendedMidway:
+	case SuspendedMidway, Emergency:
 		return st.Moment == BeforeGrant || st.Moment == AfterGrant
 	case RevokedPass:
 		return st.Moment == "" || st.Moment == BeforeGrant || st.Moment == AfterGrant

@@ -31,7 +31,9 @@ type Options struct {
 	Port     string // path of the turnstile's serial line
 	Scanner  string // path of the scanner's serial line
 	Policy   scenario.Policy
-	Trust    func(dir string) error // fills the folder that headquarters publishes
+	// Direction is the lane's: exit or entry.
+	Direction string
+	Trust     func(dir string) error // fills the folder that headquarters publishes
 	// Broker is the URL of a broker on this machine without TLS, in place of
 	// headquarters' own; empty for that one.
 	Broker string
@@ -62,7 +64,7 @@ func (o Options) checkPrograms() error {
 func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	g := configs.DefaultGate()
 	g.Version, g.Simulated = 1, true
-	g.Gate = configs.Place{ID: GateID, Crossing: Crossing, Lane: "1", Direction: "exit"}
+	g.Gate = configs.Place{ID: GateID, Crossing: Crossing, Lane: "1", Direction: o.Direction}
 	g.Paths = configs.Paths{State: o.path("gate"), Identity: o.path("gate/identity"), Control: o.path("gated.sock")}
 	g.Status.Listen = status
 	g.Models.Dir, g.Models.Manifest, g.Models.Liveness = o.Models, o.Manifest, "observe"

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"bordergate/sync/wire"
 )
 
 // ErrNotReady is returned for a program that does not come up.
@@ -23,6 +25,8 @@ type Station struct {
 	hq     *process
 	gate   *process
 	events chan Event
+	// officer signs acts; see officer.go.
+	officer wire.Signer
 
 	stop    context.CancelFunc
 	workers sync.WaitGroup

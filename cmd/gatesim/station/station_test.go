@@ -18,7 +18,7 @@ func TestConfigurationIsOneTheProgramsTake(t *testing.T) {
 	o := Options{
 		Out: dir, Bin: "bin", Models: "models", Manifest: "configs/models.yaml", Face: "http://127.0.0.1:1/face",
 		Document: "http://127.0.0.1:2/document", Port: filepath.Join(dir, "barrier"), Scanner: filepath.Join(dir, "scanner"),
-		Policy: scenario.Policy{CaptureTimeout: 6 * time.Second, FaceTimeout: 4 * time.Second, ReferralHold: 3 * time.Second},
+		Policy: scenario.Policy{CaptureTimeout: 6 * time.Second, FaceTimeout: 4 * time.Second, ReferralHold: 3 * time.Second}, Direction: scenario.Entry,
 	}
 	gate, hq := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "hq.yaml")
 	if err := writeYAML(gate, o.gateFile("127.0.0.1:7080", "127.0.0.1:1883", strings.Repeat("ab", 32))); err != nil {
@@ -28,7 +28,7 @@ func TestConfigurationIsOneTheProgramsTake(t *testing.T) {
 	if err := faults.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if !g.Simulated || g.Models.Liveness != "observe" || g.Policy.CaptureTimeout != 6*time.Second || g.Cameras.Face.Source != o.Face || g.Scanner.Port != o.Scanner || !g.Scanner.Present() {
+	if !g.Simulated || g.Gate.Direction != "entry" || g.Models.Liveness != "observe" || g.Policy.CaptureTimeout != 6*time.Second || g.Cameras.Face.Source != o.Face || g.Scanner.Port != o.Scanner || !g.Scanner.Present() {
 		t.Errorf("read back as %+v", g)
 	}
 	if err := writeYAML(hq, o.hqFile("127.0.0.1:1883")); err != nil {

@@ -1,0 +1,86 @@
+package camera
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"slices"
+	"sync"
+
+	"bordergate/cmd/gatesim/scene"
+)
+
+// What can be wrong with a camera, in a scenario's words.
+const (
+	black     = "black"  // the lens is covered
+	frozen    = "frozen" // the same picture again and again
+	slow      = "slow"   // a picture a second
+	wrongSize = "wrong_size"
+	gone      = "gone"
+)
+
+// Verbs lists what can be wrong with a camera.
+func Verbs() []string { return []string{black, frozen, gone, slow, wrongSize} }
+
+// Strike has one of the verbs happen; Mend takes it back.
+func (c *Camera) Strike(verb string) error {
+	if !slices.Contains(Verbs(), verb) {
+		return fmt.Errorf("strike camera: no verb %q", verb)
+	}
+	if verb == gone {
+		c.Switch(false)
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.verb, c.held = verb, nil
+	return nil
+}
+
+// Mend has the camera work again.
+func (c *Camera) Mend() error {
+	c.Switch(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.verb, c.held = "", nil
+	return nil
+}
+
+// spoilLocked makes of the n-th picture what the fault leaves of it; not ok
+// where none is sent. What is spoilt shows nothing of a traveller.
+func (c *Camera) spoilLocked(n int64, s shot) (shot, bool) {
+	switch c.verb {
+	case black:
+		s.frame = covered()
+	case wrongSize:
+		s.frame = small()
+	case frozen:
+		if c.held == nil {
+			c.held = &s
+		}
+		s = *c.held
+	case slow:
+		return s, n%scene.FPS == 0
+	}
+	return s, true
+}
+
+// covered is a picture of the right size with nothing on it, small one of
+// another size.
+var (
+	covered = sync.OnceValue(func() scene.Frame { return grey(1280, 720, 2) })
+	small   = sync.OnceValue(func() scene.Frame { return grey(320, 240, 110) })
+)
+
+func grey(w, h int, level byte) scene.Frame {
+	m := image.NewGray(image.Rect(0, 0, w, h))
+	for i := range m.Pix {
+		m.Pix[i] = level + byte(i%2) // not one single value: a decoder has something to do
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		return scene.Frame{} // never: a buffer takes everything
+	}
+	return scene.Frame{JPEG: b.Bytes()}
+}
