@@ -41,6 +41,7 @@ setup: ## what is missing on this machine
 
 setup-test: setup bin/.test/axe/node_modules/.package-lock.json
 	@.setup/debian $(test_packages)
+	@.setup/promtool
 
 # What judges the pages: npm takes exactly what the lock file names, and no
 # package may run a script.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"bordergate/cmd/gated/app"
@@ -35,8 +36,8 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "usage: gated --config FILE [--check] [--debug]")
 		return exitUsage
 	}
-	level := &slog.LevelVar{}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	logs := app.NewLogs(os.Stderr)
+	log := logs.Logger()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -46,23 +47,49 @@ func run(args []string) int {
 		if *check {
 			return exitFaults
 		}
-		return serve(ctx, app.NewBroken(faults, log), log)
+		return serve(ctx, app.NewBroken(faults, log), *path, log)
 	}
 	if *check {
 		fmt.Fprintln(os.Stderr, "configuration is valid")
 		return exitDone
 	}
+	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil || *debug {
-		level.Set(slog.LevelDebug)
+		level = slog.LevelDebug
 	}
-	return serve(ctx, app.New(cfg, log), log)
+	logs.SetLevel(level)
+	return serve(ctx, app.New(cfg, log), *path, log)
+}
+
+// reloads has the gate read its configuration again at each SIGHUP, until end.
+func reloads(a *app.App, path string) (end func()) {
+	hup, quit := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hup, syscall.SIGHUP)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-hup:
+				a.Reload(path)
+			case <-quit:
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(hup)
+		close(quit)
+		running.Wait()
+	}
 }
 
 // serve runs the gate to its end. A gate with faults serves its status until
 // it is told to stop, and its exit status says that it never worked.
-func serve(ctx context.Context, a *app.App, log *slog.Logger) int {
+func serve(ctx context.Context, a *app.App, path string, log *slog.Logger) int {
+	end := reloads(a, path)
 	log.Info("Gate started", "status", a.StatusAddr(), "faults", len(a.Faults()))
 	err := a.Serve(ctx)
+	end()
 	if closing := a.Close(); closing != nil {
 		log.Error("Gate did not close in order", "error", closing)
 	}

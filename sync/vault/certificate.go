@@ -75,6 +75,27 @@ func loadCertificate(dir, gate string) (*tls.Certificate, error) {
 	return c, err
 }
 
+// Certificate reads headquarters' certificate of the gate, valid or not, to show
+// its dates. ErrNoCertificate where none was installed.
+func Certificate(dir string) (*x509.Certificate, error) {
+	text, err := os.ReadFile(filepath.Join(dir, certFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoCertificate
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if len(text) > maxCertificate || block == nil {
+		return nil, fmt.Errorf("%w: want one certificate in PEM, as hqd gate add writes it", ErrCertificate)
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCertificate, err)
+	}
+	return c, nil
+}
+
 // matchCertificate finds which of the folder's TLS keys the certificate is of.
 func matchCertificate(dir, gate string, text []byte) (c *tls.Certificate, name string, err error) {
 	block, rest := pem.Decode(text)

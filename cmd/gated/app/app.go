@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,7 +24,7 @@ import (
 
 // App is one gate: New opens it, Serve runs it, Close closes what New opened.
 type App struct {
-	cfg    *configs.Gate
+	cfg    *configs.Gate // as the gate was started; settings is as it works now
 	log    *slog.Logger
 	hub    *hub
 	clock  *wallClock
@@ -34,7 +35,9 @@ type App struct {
 	control *control
 
 	boot      [16]byte
-	digest    digest // of the settings, for headquarters
+	live      atomic.Pointer[live]
+	reloaded  atomic.Pointer[ReloadStatus]
+	tally     *counts
 	identity  *vault.Identity
 	journal   *journal.Journal
 	vault     *vault.Vault
@@ -81,8 +84,10 @@ type closer struct {
 func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a := &App{
 		cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}),
-		started: time.Now(), supervised: supervised(), mono: monoNow, digest: digestOf(cfg),
+		started: time.Now(), supervised: supervised(), mono: monoNow, tally: newCounts(),
 	}
+	a.begin(cfg)
+	a.hub.ended = a.tally.ended
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
 	a.open("status", a.openStatus)
 	a.open("control_socket", a.openControl)
@@ -198,6 +203,7 @@ func (a *App) openStatus() error {
 	if err != nil {
 		return err
 	}
+	s.mux.HandleFunc("GET /metrics", a.serveMetrics)
 	a.server = s
 	a.run("status page", s.serve)
 	a.onClose("status page", s.http.Close)
@@ -248,7 +254,7 @@ func (a *App) openJournal() error {
 	a.recorder.refused = a.room.refused
 	a.run("room", a.room.serve)
 	keep := &retention{journal: j, vault: v, clock: a.clock, log: a.log, note: a.recorder.note}
-	keep.keep, keep.records = keptFor(a.cfg)
+	keep.kept = a.settings
 	a.run("retention", keep.serve)
 	n, err := a.recorder.closeInterrupted(context.Background())
 	if n > 0 {
@@ -289,7 +295,7 @@ func (a *App) openAccounts() error {
 // its faults on the default address, if that can be had.
 func NewBroken(faults configs.Faults, log *slog.Logger) *App {
 	cfg := configs.DefaultGate()
-	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow}
+	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now()}
 	for _, f := range faults {
 		a.faults = append(a.faults, Fault{Part: "configuration", Error: f.Error()})
 	}

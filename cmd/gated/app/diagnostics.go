@@ -40,7 +40,7 @@ func (a *App) diagnostics() Diagnostics {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	d := Diagnostics{
-		Status: a.Status(), Software: version(), Go: runtime.Version(), Config: a.digest.config,
+		Status: a.Status(), Software: version(), Go: runtime.Version(), Config: a.digest().config,
 		UpS: time.Since(a.started).Seconds(), Heap: mem.HeapAlloc, System: mem.Sys, Goroutines: runtime.NumGoroutine(),
 	}
 	if a.hq != nil {

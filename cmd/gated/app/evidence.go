@@ -48,7 +48,7 @@ type still struct {
 // journal's stream of lowest rank. It never blocks the lane, and a picture that
 // cannot be had or kept is missing and nothing more.
 type evidence struct {
-	images  string
+	images  func() string // the rule as it is now
 	journal *journal.Journal
 	clock   gate.Clock
 	log     *slog.Logger
@@ -78,11 +78,12 @@ var doubts = []reason.Reason{
 }
 
 func (v *evidence) asks(e gate.Entry) bool {
+	images := v.images()
 	switch {
-	case v.images != imagesExceptions && v.images != imagesAll:
+	case images != imagesExceptions && images != imagesAll:
 		return false
 	case e.Kind == gate.EntryDecision:
-		return v.images == imagesAll || doubtful(e.Public.Reasons)
+		return images == imagesAll || doubtful(e.Public.Reasons)
 	case e.Kind == gate.EntryAlarm:
 		return doubtful(e.Public.Reasons)
 	default:

@@ -61,7 +61,7 @@ func newArchive(t *testing.T, images string, budgets ...map[wire.Stream]int64) *
 		}
 	})
 	a := &archive{t: t, dir: dir, at: at}
-	a.evidence = &evidence{images: images, journal: j, clock: at, log: log, ask: func() { a.asked++ }}
+	a.evidence = &evidence{images: func() string { return images }, journal: j, clock: at, log: log, ask: func() { a.asked++ }}
 	rec := &recorder{journal: j, clock: at, log: log, notify: func() {}}
 	a.retention = &retention{journal: j, vault: v, clock: at, log: log, note: rec.note, keep: map[vault.Class]time.Duration{vault.ClassImage: 30 * day}}
 	return a

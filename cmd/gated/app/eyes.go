@@ -32,8 +32,9 @@ type eye struct {
 	// starts counts the worker's lives, crash is the last one that ended badly.
 	starts int
 	crash  string
-	first  uint32 // session with which the traveller there now began
-	hinted uint32 // session for which hints began anew
+	health *vision.CameraHealth // the newest; nil before the first
+	first  uint32               // session with which the traveller there now began
+	hinted uint32               // session for which hints began anew
 	hinter *biometrics.Hinter
 }
 
@@ -115,6 +116,9 @@ func (e *eye) tell(v vision.Event) {
 	case vision.Image:
 		e.evidence.image(v)
 	case vision.CameraHealth:
+		e.mu.Lock()
+		e.health = &v
+		e.mu.Unlock()
 		e.note(v.OK, v.Err)
 	case vision.Up:
 		e.mu.Lock()

@@ -262,7 +262,7 @@ func (a *App) wireState() wire.State {
 	v, _ := a.hub.snapshot()
 	s := wire.State{
 		Mode: v.State.String(), Simulated: a.cfg.Simulated, Queue: map[string]uint64{},
-		Config: a.digest.config, Models: a.digest.models,
+		Config: a.digest().config, Models: a.digest().models,
 	}
 	now, trust, _ := a.clock.Wall()
 	s.Clock, s.Wall = clockWord(trust), now.UnixNano()

@@ -13,6 +13,7 @@ import (
 type hub struct {
 	now   func() int64
 	light func(gate.State) // the lamps, once there are some
+	ended func(gate.View)  // told of each transaction that ends; never blocks, may be nil
 
 	mu     sync.Mutex
 	view   gate.View
@@ -53,6 +54,9 @@ func (h *hub) Show(v gate.View) {
 	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint, Notices: v.Notices}
 	if v.Tx != (gate.TxID{}) {
 		e.Tx = v.Tx.String()
+	}
+	if v.Finished && h.ended != nil {
+		h.ended(v)
 	}
 	if v.Finished {
 		e.Kind, e.Outcome, e.Granted, e.Detail = "transaction", v.Outcome.String(), v.Granted, v.Detail

@@ -115,7 +115,7 @@ func (a *App) openEyes() error {
 // openEvidence has pictures of the face camera kept as the station asks.
 func (a *App) openEvidence(ask func()) *evidence {
 	a.recorder.evidence = &evidence{
-		images: a.cfg.Evidence.Images, journal: a.journal, clock: a.clock, log: a.log, ask: ask,
+		images: func() string { return a.settings().Evidence.Images }, journal: a.journal, clock: a.clock, log: a.log, ask: ask,
 	}
 	return a.recorder.evidence
 }
@@ -215,17 +215,21 @@ func (a *App) openLane() error {
 	return err
 }
 
+// direction is that in which the lane lets people through.
+func (a *App) direction() gate.Direction {
+	if a.cfg.Gate.Direction == hal.Exit.String() {
+		return gate.DirExit
+	}
+	return gate.DirEntry
+}
+
 // laneOptions wires the lane to its neighbours.
 func (a *App) laneOptions() gate.Options {
 	c := a.cfg
 	times := gate.DefaultTimes()
 	times.Reading, times.Matching, times.Referred = c.Policy.CaptureTimeout, c.Policy.FaceTimeout, c.Policy.ReferralHold
 	times.Granted = c.Turnstile.PassageWait + time.Second
-	direction := gate.DirEntry
-	if c.Gate.Direction == hal.Exit.String() {
-		direction = gate.DirExit
-	}
-	a.rules.begin(a.localRules(direction))
+	a.rules.begin(a.localRules(a.direction()))
 	return gate.Options{
 		Policy: a.rules.Policy(), Rules: a.rules.Policy,
 		Times: times, Mode: a.modes.now(), Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: ruledMatcher{a.matcher, &a.rules}, Tracker: newFollower(a.matcher.model.Limits.Reject),

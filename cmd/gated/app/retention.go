@@ -38,6 +38,7 @@ type retention struct {
 	clock   gate.Clock
 	keep    map[vault.Class]time.Duration
 	records map[wire.Stream]time.Duration
+	kept    func() *configs.Gate // whose times hold now; nil: those above
 	log     *slog.Logger
 	note    func(wire.Stream, string, any) // on record; never blocks
 }
@@ -70,6 +71,9 @@ func (r *retention) serve(ctx context.Context) error {
 // once does what is due. A clock that nobody vouches for deletes nothing on its
 // own word: then the newest signed time counts, which is certainly past.
 func (r *retention) once(ctx context.Context) error {
+	if r.kept != nil {
+		r.keep, r.records = keptFor(r.kept())
+	}
 	now, trust, floor := r.clock.Wall()
 	if trust < gate.ClockHeldOver {
 		now = floor

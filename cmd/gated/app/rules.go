@@ -65,6 +65,20 @@ func (r *rules) user() documentUser {
 	}
 }
 
+// retake has the file's part of the rules made anew.
+func (r *rules) retake(l local) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.local == nil {
+		return
+	}
+	r.local = &l
+	r.make()
+	if r.changed != nil {
+		r.changed()
+	}
+}
+
 func (r *rules) set(p *wire.Policy, lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +162,7 @@ func (m ruledMatcher) Match(faces []gate.Face, model string, reference []byte, f
 
 // localRules are what this gate's file and parts say.
 func (a *App) localRules(d gate.Direction) local {
-	c := a.cfg
+	c := a.settings()
 	return local{
 		policy: gate.Policy{
 			Crossing: c.Gate.Crossing, Direction: d, PassTypes: passRules(), Passback: passback,

@@ -23,6 +23,7 @@ var pages embed.FS
 type server struct {
 	listener net.Listener
 	http     *http.Server
+	mux      *http.ServeMux
 	status   func() Status
 	hub      *hub
 	page     *template.Template
@@ -40,6 +41,7 @@ func newServer(addr string, h *hub, status func() Status) (*server, error) {
 	}
 	s := &server{listener: l, status: status, hub: h, page: page}
 	mux := http.NewServeMux()
+	s.mux = mux
 	mux.HandleFunc("GET /{$}", s.serveIndex)
 	mux.HandleFunc("GET /status", s.serveIndex)
 	mux.HandleFunc("GET /status.json", s.serveJSON)

@@ -26,6 +26,8 @@ type Status struct {
 	Trust     TrustStatus `json:"trust"`
 	Journal   []Backlog   `json:"journal"`
 	Recent    []event     `json:"recent"`
+	// Reload is how the last reload of the configuration went; none without one.
+	Reload *ReloadStatus `json:"reload,omitempty"`
 }
 
 // Place is which gate this is and where it stands.
@@ -79,7 +81,7 @@ func (a *App) Status() Status {
 	s := Status{
 		Simulated: a.cfg.Simulated, Gate: Place(a.cfg.Gate), Faults: append([]Fault{}, a.faults...), Recent: recent, Devices: []Device{}, Journal: []Backlog{},
 		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint, ForS: float64(monoNow()-v.Since) / 1e9},
-		Clock: hal.Trust(trust).String(),
+		Clock: hal.Trust(trust).String(), Reload: a.reloaded.Load(),
 	}
 	if len(a.faults) > 0 {
 		s.Lane.Cause = a.faults[0].Part
