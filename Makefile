@@ -13,7 +13,7 @@ FUZZTIME ?= 3s
 module := $(shell sed -n 's/^module //p' go.mod)
 programs := gated gatectl gatesim hqd
 
-.PHONY: help run test check build setup setup-test models bench soak deb lint fmt fuzz race leaks nocgo clean-tree clean
+.PHONY: help run test check build setup setup-test models bench soak deb deb-test lint fmt fuzz race leaks nocgo clean-tree clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,7 +33,7 @@ build: setup ## the programs, into bin/
 	@mkdir -p bin
 	@echo "build: $(programs) gatevision" >&2
 	@CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./cmd/,$(programs))
-	@CGO_ENABLED=1 go build -trimpath -o bin/ ./cmd/gatevision
+	@CGO_ENABLED=1 go build -trimpath -buildmode=pie -o bin/ ./cmd/gatevision
 
 setup: ## what is missing on this machine
 	@command -v go >/dev/null 2>&1 || { echo "setup: Go is not on PATH: install it from https://go.dev/dl" >&2; exit 1; }
@@ -162,9 +162,12 @@ bin/.bench/faceapi/node_modules/.package-lock.json: $(addprefix .bench/biometric
 	@cd bin/.bench/faceapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-deb:
-	@echo "make $@: not there yet. The Debian package comes with the work on installing." >&2
-	@exit 2
+deb: models build ## an installable Debian package, into out/
+	@.setup/debian debhelper
+	@.setup/deb
+
+deb-test: deb ## install, start, upgrade, remove and purge it in a Debian 12 root of its own
+	@.setup/deb-test
 
 SEED ?= 1
 soak: setup ## the long fault campaigns; PART=sync, SEED=n; into out/soak-PART.json
