@@ -101,6 +101,7 @@ func rooms() []room {
 		{"biometrics", nil, nil, "matching and thresholds are pure Go, so that they run and are tested without cgo"},
 		{"hal/port", []string{"hal"}, []string{"github.com/tarm/serial", unix}, "one place knows the serial library and its traps"},
 		{"hal/turnstile/modbus/modbustest", []string{"hal", "cmd/gatesim/tty"}, nil, "a slave that is not ours, as a process, at the end of a simulated wire"},
+		{"hal/fitting", []string{"hal/...", "configs"}, nil, "one place makes drivers of a gate's file, for the daemon and the technician's tool alike"},
 		{"hal/...", []string{"hal/..."}, []string{unix}, "devices know nothing of travellers, accounts or decisions"},
 		{"sync/wire", nil, []string{"golang.org/x/crypto"}, "the messages stand below every part that sends or stores them"},
 		{"sync/vault", []string{"sync/wire"}, []string{"golang.org/x/crypto", unix}, "data at rest is sealed here, whoever owns it"},

@@ -15,6 +15,7 @@ import (
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/hal"
+	"bordergate/hal/fitting"
 	"bordergate/hal/vision"
 )
 
@@ -185,7 +186,7 @@ func findProgram(name string) (string, error) {
 
 func (a *App) openTurnstile() error {
 	c := a.cfg.Turnstile
-	dev, err := newTurnstile(c, a.log)
+	dev, err := fitting.Turnstile(c, a.log)
 	if err != nil {
 		return err
 	}

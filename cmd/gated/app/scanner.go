@@ -4,11 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"time"
 
-	"bordergate/configs"
 	"bordergate/gate"
-	"bordergate/hal/port"
+	"bordergate/hal/fitting"
 	"bordergate/hal/scanner"
 )
 
@@ -61,15 +59,12 @@ func (s senses) dark() {
 	}
 }
 
-// idleGap is the silence that ends a scan where nothing else does.
-const idleGap = 100 * time.Millisecond
-
 func (a *App) openScanner() error {
 	if !a.cfg.Scanner.Present() {
 		return nil
 	}
 	log := a.log.With("device", "scanner")
-	o, err := scannerOptions(a.cfg.Scanner, a.log)
+	o, err := fitting.Scanner(a.cfg.Scanner, a.log)
 	if err != nil {
 		return err
 	}
@@ -81,21 +76,6 @@ func (a *App) openScanner() error {
 	a.run("scanner", dev.Serve)
 	a.run("scanner events", a.scanner.serveEvents)
 	return nil
-}
-
-func scannerOptions(c configs.Scanner, log *slog.Logger) (scanner.Options, error) {
-	o := scanner.DefaultOptions()
-	var err error
-	if o.Dialect, err = scanner.ParseDialect(c.Dialect); err != nil {
-		return o, err
-	}
-	if c.Framing == "idle" {
-		o.Framing, o.Gap = scanner.Idle, idleGap
-	}
-	o.Name, o.Log, o.AIM = "scanner", log, c.AIM
-	o.Port = port.Options{Path: c.Port, Baud: c.Baud, Parity: port.ParityNone}
-	o.NewlandTrigger, o.NewlandQuery, o.ZebraTypeOnce = c.NewlandTrigger, c.NewlandQuery, c.ZebraTypeOnce
-	return o, nil
 }
 
 // serveEvents tells the lane what the scanner reads.

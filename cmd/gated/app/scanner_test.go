@@ -16,6 +16,7 @@ import (
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/gate/reason"
+	"bordergate/hal/fitting"
 	"bordergate/hal/scanner"
 )
 
@@ -90,7 +91,7 @@ func newScanRig(t *testing.T, s sealed, conf configs.Scanner, o simulated.Option
 		}
 	})
 	conf.Port = o.Link
-	so, err := scannerOptions(conf, slog.New(slog.DiscardHandler))
+	so, err := fitting.Scanner(conf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

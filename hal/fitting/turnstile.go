@@ -1,4 +1,4 @@
-package app
+package fitting
 
 import (
 	"log/slog"
@@ -8,8 +8,8 @@ import (
 	"bordergate/hal/turnstile/modbusio"
 )
 
-// newTurnstile makes the driver that the configuration names; it opens nothing.
-func newTurnstile(c configs.Turnstile, log *slog.Logger) (hal.Turnstile, error) {
+// Turnstile makes the driver that the file names; it opens nothing.
+func Turnstile(c configs.Turnstile, log *slog.Logger) (hal.Turnstile, error) {
 	return modbusio.New(boardOptions(c, log))
 }
 
