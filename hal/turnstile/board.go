@@ -30,7 +30,8 @@ type Standing struct {
 // is a few exchanges at most, and only the session's goroutine calls them.
 type Board interface {
 	// Greet recognises the board and refuses one that is set up wrongly. It
-	// comes after the first Sample and writes nothing.
+	// comes after the first Sample. It writes nothing but a watchdog that the
+	// board has for the case of our silence.
 	Greet(ctx context.Context) error
 	// Sample reads every level now.
 	Sample(ctx context.Context) (Sample, error)

@@ -35,10 +35,19 @@ type Options struct {
 	Baud    int    // bits a second, for the time on the wire; 0 is no time at all
 	Inputs  int    // number of inputs, 1 to 64
 	Outputs int    // number of relays, 1 to 64
-	// Base is the wire address of channel 0; 1 on boards that count from one.
-	Base int
+	// Base and InputBase are the wire addresses of relay and input 0; 1 on
+	// boards that count from one.
+	Base, InputBase int
 	// OnValue is what switches a relay on by function 05, 0xFF00 but on odd boards.
 	OnValue uint16
+	// Functions are those that the board knows; nil: all of them.
+	Functions []byte
+	// Plain says that the board has neither timed pulses nor mode registers.
+	Plain bool
+	// Watchdog is the address of the register that says after how many
+	// milliseconds without a request the relays fall back; 0 where there is none.
+	// Default is the address of what they fall back to, a bit each.
+	Watchdog, Default int
 	// Turnaround is the board's own time between request and answer.
 	Turnaround time.Duration
 	// Closed are the input channels whose contacts are closed (1) at power-up.
@@ -61,6 +70,17 @@ func DefaultOptions() Options {
 		Unit: 1, Baud: 115200, Inputs: 16, Outputs: 8, OnValue: 0xFF00, Turnaround: time.Millisecond,
 		Closed: []int{2, 3, 5, 6, 7}, Unlocks: []int{0, 1},
 	}
+}
+
+// Models are kinds of boards, by name, each as DefaultOptions but for what is its
+// own.
+func Models() map[string]Options {
+	lc, hw584, fc06, sfar := DefaultOptions(), DefaultOptions(), DefaultOptions(), DefaultOptions()
+	lc.Plain, lc.Unit = true, 255
+	hw584.Plain, hw584.Base, hw584.InputBase, hw584.OnValue = true, 1, 1, 0x0100
+	fc06.Plain, fc06.Functions = true, []byte{fnReadHolding, fnReadInputRegs, fnWriteRegister}
+	sfar.Plain, sfar.Base, sfar.InputBase, sfar.Watchdog, sfar.Default = true, 0x330, 0x320, 0x08, 0x0C
+	return map[string]Options{"waveshare": DefaultOptions(), "lc": lc, "hw584": hw584, "fc06": fc06, "sfar": sfar}
 }
 
 // Change is one change of an output.
@@ -99,6 +119,9 @@ type Board struct {
 	outputs []bool
 	modes   []uint16
 	timers  []timer
+	silence uint16 // the watchdog's time, ms; 0 while it is off
+	rest    uint16 // what the relays fall back to
+	fallAt  int64  // when they do; 0: not at all
 	changes []Change
 	grants  []GrantSeen
 	faults  []Fault
@@ -113,6 +136,7 @@ type Counts struct {
 	Requests int // frames for this unit with a right checksum
 	Noise    int // bytes that belong to no frame
 	Faulted  int // requests that met an injected fault
+	Fallen   int // how often the watchdog took the relays back
 }
 
 // New powers the board up and links its line.
@@ -145,7 +169,7 @@ func (o Options) check() error {
 	switch {
 	case o.Inputs < 1 || o.Inputs > 64 || o.Outputs < 1 || o.Outputs > 64:
 		return fmt.Errorf("check board: %d inputs and %d outputs, want 1 to 64 each", o.Inputs, o.Outputs)
-	case o.Unit == 0 || o.Baud < 0 || o.Base < 0 || o.Base > 16:
+	case o.Unit == 0 || o.Baud < 0 || o.Base < 0 || o.InputBase < 0 || o.Base > 0xFFFF-64 || o.InputBase > 0xFFFF-64:
 		return errors.New("check board: unit, baud or base out of range")
 	case o.OnValue == 0:
 		return errors.New("check board: the on value is zero")
@@ -273,6 +297,13 @@ func (b *Board) SetMode(ch int, mode uint16) {
 	if ch >= 0 && ch < len(b.modes) {
 		b.modes[ch] = mode
 	}
+}
+
+// SetRest sets what the relays fall back to when the watchdog ends, a bit each.
+func (b *Board) SetRest(mask uint16) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rest = mask
 }
 
 // Force drives a relay from the board's own side, as a hand on its test button

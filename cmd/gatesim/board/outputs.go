@@ -81,6 +81,11 @@ func (b *Board) pulseLocked(calls []Change, ch int, on bool, d time.Duration) []
 
 func (b *Board) scheduleLocked(t timer) {
 	b.timers = append(b.timers, t)
+	b.wakeLocked()
+}
+
+// wakeLocked has the timers looked at anew.
+func (b *Board) wakeLocked() {
 	select {
 	case b.clock <- struct{}{}:
 	default:
@@ -128,7 +133,24 @@ func (b *Board) expire() time.Duration {
 		}
 		return true
 	})
+	calls, next = b.fallLocked(calls, t0, next)
 	b.mu.Unlock()
 	b.tell(calls)
 	return next
+}
+
+// fallLocked is the watchdog: after its silence every relay goes to its rest.
+func (b *Board) fallLocked(calls []Change, t0 int64, next time.Duration) ([]Change, time.Duration) {
+	if b.fallAt == 0 {
+		return calls, next
+	}
+	if left := time.Duration(b.fallAt - t0); left > 0 {
+		return calls, min(next, left)
+	}
+	b.fallAt = 0
+	b.counts.Fallen++
+	for ch := range b.outputs {
+		calls = b.setLocked(calls, ch, b.rest>>ch&1 == 1)
+	}
+	return calls, next
 }

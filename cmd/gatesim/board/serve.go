@@ -2,6 +2,7 @@ package board
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,19 @@ const (
 	addrMode     = 0x1000
 )
 
+// fedLocked puts the watchdog's end off: a request was heard.
+func (b *Board) fedLocked() {
+	if b.silence == 0 {
+		b.fallAt = 0
+		return
+	}
+	b.fallAt = now() + int64(b.silence)*int64(time.Millisecond)
+	b.wakeLocked()
+}
+
+// has says whether addr is that of a register the board has.
+func has(register, addr int) bool { return register != 0 && addr == register }
+
 // pulseUnit is the unit of the board-timed pulses.
 const pulseUnit = 100 * time.Millisecond
 
@@ -31,6 +45,7 @@ func (b *Board) handle(req []byte) []byte {
 	}
 	b.mu.Lock()
 	b.counts.Requests++
+	b.fedLocked()
 	f, hit := b.takeFaultLocked(req[1])
 	var reply []byte
 	var calls []Change
@@ -46,6 +61,7 @@ func (b *Board) handle(req []byte) []byte {
 	if req[1] == fnReadInputs || req[1] == fnReadInputRegs {
 		b.blinkLocked()
 	}
+	b.fedLocked() // by the new time, if the request set one
 	b.mu.Unlock()
 	b.tell(calls)
 	if hit {
@@ -58,6 +74,9 @@ func (b *Board) actLocked(req []byte) (reply []byte, calls []Change) {
 	addr := int(binary.BigEndian.Uint16(req[2:4]))
 	val := binary.BigEndian.Uint16(req[4:6])
 	code := byte(0)
+	if b.opts.Functions != nil && !slices.Contains(b.opts.Functions, req[1]) {
+		return exception(req, errFunction), nil
+	}
 	switch req[1] {
 	case fnReadRelays, fnReadInputs:
 		return b.readBitsLocked(req, addr, int(val)), nil
@@ -91,11 +110,11 @@ func (b *Board) readLocked(ch int) bool {
 }
 
 func (b *Board) readBitsLocked(req []byte, addr, n int) []byte {
-	count := len(b.outputs)
+	count, base := len(b.outputs), b.opts.Base
 	if req[1] == fnReadInputs {
-		count = len(b.inputs)
+		count, base = len(b.inputs), b.opts.InputBase
 	}
-	addr -= b.opts.Base
+	addr -= base
 	switch {
 	case n < 1 || n > 2000:
 		return exception(req, errValue)
@@ -127,13 +146,17 @@ func (b *Board) registerLocked(fn byte, addr int) (uint16, bool) {
 		}
 		return 0
 	}
-	ch := addr - b.opts.Base
+	ch, in := addr-b.opts.Base, addr-b.opts.InputBase
 	switch {
-	case fn == fnReadInputRegs && ch >= 0 && ch < len(b.inputs):
-		return bit(b.readLocked(ch)), true
+	case fn == fnReadInputRegs && in >= 0 && in < len(b.inputs):
+		return bit(b.readLocked(in)), true
+	case fn == fnReadHolding && has(b.opts.Watchdog, addr):
+		return b.silence, true
+	case fn == fnReadHolding && has(b.opts.Default, addr):
+		return b.rest, true
 	case fn == fnReadHolding && ch >= 0 && ch < len(b.outputs):
 		return bit(b.outputs[ch]), true
-	case fn == fnReadHolding && addr >= addrMode && addr < addrMode+len(b.modes):
+	case fn == fnReadHolding && !b.opts.Plain && addr >= addrMode && addr < addrMode+len(b.modes):
 		return b.modes[addr-addrMode], true
 	default:
 		return 0, false
@@ -158,9 +181,9 @@ func (b *Board) readRegsLocked(req []byte, addr, n int) []byte {
 func (b *Board) writeRelayLocked(addr int, val uint16) ([]Change, byte) {
 	n := len(b.outputs)
 	switch {
-	case addr >= addrFlashOn && addr < addrFlashOn+n:
+	case !b.opts.Plain && addr >= addrFlashOn && addr < addrFlashOn+n:
 		return b.pulseLocked(nil, addr-addrFlashOn, true, time.Duration(val)*pulseUnit), 0
-	case addr >= addrFlashOff && addr < addrFlashOff+n:
+	case !b.opts.Plain && addr >= addrFlashOff && addr < addrFlashOff+n:
 		return b.pulseLocked(nil, addr-addrFlashOff, false, time.Duration(val)*pulseUnit), 0
 	case addr < b.opts.Base || addr >= b.opts.Base+n:
 		return nil, errAddress
@@ -178,7 +201,13 @@ func (b *Board) setLocked(calls []Change, ch int, on bool) []Change {
 func (b *Board) writeRegisterLocked(calls []Change, addr int, val uint16) ([]Change, byte) {
 	ch := addr - b.opts.Base
 	switch {
-	case addr >= addrMode && addr < addrMode+len(b.modes):
+	case has(b.opts.Watchdog, addr):
+		b.silence = val
+		return calls, 0
+	case has(b.opts.Default, addr):
+		b.rest = val
+		return calls, 0
+	case !b.opts.Plain && addr >= addrMode && addr < addrMode+len(b.modes):
 		b.modes[addr-addrMode] = val
 		return calls, 0
 	case ch < 0 || ch >= len(b.outputs):

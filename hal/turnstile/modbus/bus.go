@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"bordergate/hal/turnstile"
@@ -68,6 +69,15 @@ func (b Bus) Bits(ctx context.Context, fn byte, addr uint16, n int, wait time.Du
 		}
 	}
 	return mask, data, nil
+}
+
+// Words are the registers of an answer.
+func Words(data []byte) []uint16 {
+	out := make([]uint16, len(data)/2)
+	for i := range out {
+		out[i] = binary.BigEndian.Uint16(data[2*i:])
+	}
+	return out
 }
 
 // Write sets one coil or register, once.

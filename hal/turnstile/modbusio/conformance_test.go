@@ -94,9 +94,8 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			haltest.RunTurnstile(t, func(t *testing.T) (hal.Turnstile, haltest.Rig) {
-				bo := board.DefaultOptions()
+				bo := board.Models()[name]
 				bo.Link = filepath.Join(t.TempDir(), "barrier")
-				bo.Base, bo.OnValue = int(profile.Base), profile.OnValue
 				b, err := board.New(bo)
 				if err != nil {
 					t.Skipf("this machine has no pty: %v", err)
@@ -107,7 +106,7 @@ func TestConformance(t *testing.T) {
 					}
 				})
 				o := wired()
-				o.Port.Path, o.Profile = bo.Link, profile
+				o.Port.Path, o.Profile, o.Unit = bo.Link, profile, bo.Unit
 				o.Passage, o.Settle = 700*time.Millisecond, 600*time.Millisecond
 				r := &boardRig{b: b, o: o, f: profile.WriteFn}
 				return r.Restart(t), r

@@ -29,9 +29,55 @@ type contacts struct {
 	off map[int]time.Time // relays that the driver itself has to switch off
 }
 
-// Greet refuses a board whose unlock relays are linked to its inputs or
-// toggle. A board that does not know the registers has no such modes.
+// Greet refuses a board whose relays would not do as they are told, and sets the
+// watchdog of one that has it.
 func (b *contacts) Greet(ctx context.Context) error {
+	if err := b.checkModes(ctx); err != nil {
+		return err
+	}
+	return b.setWatchdog(ctx)
+}
+
+// setWatchdog has the board take its relays back when we fall silent. What it
+// falls back to is only looked at: a relay that would then switch on is for the
+// technician.
+func (b *contacts) setWatchdog(ctx context.Context) error {
+	p := b.o.Profile
+	if p.Watchdog == 0 {
+		return nil
+	}
+	if p.Default != 0 {
+		data, err := b.b.Read(ctx, modbus.ReadHolding, p.Default, 1, 0)
+		if err != nil {
+			return fmt.Errorf("read default outputs: %w", err)
+		}
+		if mask := modbus.Words(data)[0]; mask != 0 {
+			return b.setting(fmt.Errorf("relays %#x go on when the board loses its master", mask), "set the board's default outputs to 0 with its maker's tool")
+		}
+	}
+	want := uint16(b.o.Watchdog.Milliseconds())
+	for range 2 {
+		data, err := b.b.Read(ctx, modbus.ReadHolding, p.Watchdog, 1, 0)
+		if err != nil {
+			return fmt.Errorf("read watchdog: %w", err)
+		}
+		if modbus.Words(data)[0] == want {
+			return nil
+		}
+		if _, err := b.b.Write(ctx, modbus.WriteRegister, p.Watchdog, want); err != nil {
+			return fmt.Errorf("set watchdog: %w", err)
+		}
+	}
+	return b.setting(errors.New("the watchdog does not keep its time"), "check that the board has the watchdog register of its profile")
+}
+
+func (b *contacts) setting(err error, hint string) error {
+	return &hal.Error{Op: "check board", Device: b.o.Port.Path, Err: fmt.Errorf("%w: %w", turnstile.ErrSetting, err), Hint: hint}
+}
+
+// checkModes refuses a board whose unlock relays are linked to its inputs or
+// toggle. A board that does not know the registers has no such modes.
+func (b *contacts) checkModes(ctx context.Context) error {
 	if b.o.Profile.ModeBase == 0 {
 		return nil
 	}
@@ -47,10 +93,7 @@ func (b *contacts) Greet(ctx context.Context) error {
 			return fmt.Errorf("read output mode: %w", err)
 		}
 		if data[0]|data[1] != 0 {
-			return &hal.Error{
-				Op: "check output mode", Device: b.o.Port.Path, Err: fmt.Errorf("%w: unlock %v in mode %d", turnstile.ErrSetting, dir, data[1]),
-				Hint: "set the board's relays to normal mode with its maker's tool",
-			}
+			return b.setting(fmt.Errorf("unlock %v in mode %d", dir, data[1]), "set the board's relays to normal mode with its maker's tool")
 		}
 	}
 	return nil
@@ -66,7 +109,7 @@ const inputWait = 300 * time.Millisecond
 func (b *contacts) Sample(ctx context.Context) (turnstile.Sample, error) {
 	at := hal.Now()
 	p := b.o.Profile
-	mask, data, err := b.b.Bits(ctx, p.InputFn, p.Base, b.o.inputCount(), inputWait)
+	mask, data, err := b.b.Bits(ctx, p.InputFn, p.InBase, b.o.inputCount(), inputWait)
 	if err != nil {
 		return turnstile.Sample{}, fmt.Errorf("read inputs: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"bordergate/hal"
 	"bordergate/hal/turnstile"
+	"bordergate/hal/turnstile/modbus"
 )
 
 // NotWired is the channel of a contact that a gate does not have.
@@ -18,7 +19,8 @@ const maxChannels = 32
 
 // Profile is what differs between boards. The zero value is none.
 type Profile struct {
-	Base    uint16 // wire address of channel 0
+	Base    uint16 // wire address of relay 0
+	InBase  uint16 // wire address of input 0
 	OnValue uint16 // switches a relay on; 0 switches it off
 	WriteFn byte   // 05 or 06
 	ReadFn  byte   // reads relays back: 01, or 03 with a register each
@@ -30,6 +32,11 @@ type Profile struct {
 	// ModeBase is the address of channel 0's output mode register, which must
 	// read 0 (normal) on every unlock; 0 where the board has none.
 	ModeBase uint16
+	// Watchdog is the address of the register that says after how many
+	// milliseconds of silence the board takes its relays back by itself; 0 where
+	// the board has none. The driver sets it at start. Default is the address of
+	// what the relays fall back to, a bit each, which must be 0.
+	Watchdog, Default uint16
 }
 
 // Profiles of known boards, by name.
@@ -37,8 +44,9 @@ func Profiles() map[string]Profile {
 	return map[string]Profile{
 		"waveshare": {OnValue: 0xFF00, WriteFn: 5, ReadFn: 1, InputFn: 2, FlashBase: 0x0200, ModeBase: 0x1000},
 		"lc":        {OnValue: 0xFF00, WriteFn: 5, ReadFn: 1, InputFn: 2},
-		"hw584":     {Base: 1, OnValue: 0x0100, WriteFn: 5, ReadFn: 1, InputFn: 2},
+		"hw584":     {Base: 1, InBase: 1, OnValue: 0x0100, WriteFn: 5, ReadFn: 1, InputFn: 2},
 		"fc06":      {OnValue: 0x0001, WriteFn: 6, ReadFn: 3, InputFn: 4},
+		"sfar":      {Base: 0x330, InBase: 0x320, OnValue: 0xFF00, WriteFn: 5, ReadFn: 1, InputFn: 2, Watchdog: 0x08, Default: 0x0C},
 	}
 }
 
@@ -60,6 +68,10 @@ type Options struct {
 	Unlock    map[hal.Direction]int
 	Stop      int // withdraws the gate controller's authorisation
 	Lamps     map[hal.Lamp]int
+
+	// Watchdog is after how long a silence a board that can takes its relays
+	// back by itself, 500 ms to 10 s.
+	Watchdog time.Duration
 }
 
 // DefaultOptions are those of a Waveshare board at 115200 baud without wiring.
@@ -67,6 +79,7 @@ func DefaultOptions() Options {
 	return Options{
 		Options: turnstile.DefaultOptions(), Unit: 1, Profile: Profiles()["waveshare"], Stop: NotWired,
 		ActiveLow: map[hal.Input]bool{hal.InputTamper: true, hal.InputEmergency: true},
+		Watchdog:  time.Second,
 	}
 }
 
@@ -76,12 +89,34 @@ func (o *Options) check() error {
 	if o.Unit == 0 || o.Unit > 247 && o.Unit != 255 {
 		all = append(all, fmt.Errorf("unit %d, want 1 to 247, or 255", o.Unit))
 	}
-	if o.Profile.OnValue == 0 {
-		all = append(all, errors.New("unknown profile, want waveshare, lc, hw584 or fc06"))
+	all = append(all, o.Profile.check())
+	if o.Profile.Watchdog != 0 {
+		all = append(all, turnstile.Within("watchdog", o.Watchdog, max(500*time.Millisecond, 2*o.Pulse), 10*time.Second))
 	}
 	return errors.Join(append(all,
 		turnstile.Within("poll", o.Poll, 0, 50*time.Millisecond), turnstile.Within("pulse", o.Pulse, 100*time.Millisecond, time.Second),
 		o.checkChannels(), o.checkWiring())...)
+}
+
+// check refuses a profile that no board can be driven by.
+func (p Profile) check() error {
+	one := func(what string, fn byte, of ...byte) error {
+		if !slices.Contains(of, fn) {
+			return fmt.Errorf("profile: %s by function %d, want one of %v", what, fn, of)
+		}
+		return nil
+	}
+	if p == (Profile{}) {
+		return errors.New("unknown profile, want waveshare, lc, hw584, fc06, sfar or one of your own")
+	}
+	if p.OnValue == 0 {
+		return errors.New("profile: the value that switches a relay on is 0")
+	}
+	return errors.Join(
+		one("relays are written", p.WriteFn, modbus.WriteCoil, modbus.WriteRegister),
+		one("relays are read", p.ReadFn, modbus.ReadCoils, modbus.ReadHolding),
+		one("inputs are read", p.InputFn, modbus.ReadInputs, modbus.ReadInputRegs),
+	)
 }
 
 // checkChannels holds each channel to its range and to one use.
