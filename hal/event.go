@@ -38,7 +38,7 @@ const (
 	Fault                                 // something is wrong with the device; Code says what
 	DeviceOffline                         // the device does not answer
 	DeviceOnline                          // the device answers, is inert, and every level was read
-	Desync                                // events were lost, or it is not known what became of Grant: read Snapshot
+	Desync                                // events were lost (Code: how many, with Dir: passages counted while the line was away), or it is not known what became of Grant: read Snapshot
 	kindEnd
 )
 
@@ -116,6 +116,9 @@ const (
 	CodeMode      uint32 = 5 // Fault: an output of the board is not in its normal mode
 	CodeRevoked   uint32 = 6 // ForcedEntry: the grant had been revoked
 	CodeExpired   uint32 = 7 // ForcedEntry: the grant had run out
+	CodeCounter   uint32 = 8 // Fault: a passage counter went back or jumped, so that nobody knows how many passed
+	// CodeDevice is added to a code that the device itself gave for a Fault.
+	CodeDevice uint32 = 1 << 16
 )
 
 // Event is something that happened at a device.

@@ -12,11 +12,26 @@ import (
 // Levels are one reading of all inputs.
 type Levels [hal.InputCount]hal.Level
 
-// Sample is one look at a board.
+// Sample is one look at a board. All of it is how things stand: what changed
+// since the last one is for the session to see.
 type Sample struct {
 	At     hal.Mono // when it was asked for: a level is as old as its question
 	Levels Levels
-	Raw    []byte // the device's bytes; a copy
+	// Count is how many have passed in a direction, ever, where the board counts.
+	Count [hal.Exit + 1]uint32
+	// Open is as in Standing, for a board that takes an unlock back by itself
+	// when nobody comes.
+	Open   [hal.Exit + 1]hal.Level
+	Alarms []Alarm // that stand now, a handful at most
+	Raw    []byte  // the device's bytes; a copy
+}
+
+// Alarm is something that a device says of itself, for as long as it says so.
+// It is told once.
+type Alarm struct {
+	Kind hal.EventKind
+	Dir  hal.Direction
+	Code uint32
 }
 
 // Standing is what a board shows of its unlocks, by direction: On while one is
@@ -60,6 +75,12 @@ type Model struct {
 	Inputs  []hal.Input     // the levels that it tells; the others stay Unknown
 	Unlocks []hal.Direction // the directions that it can unlock
 	Lamps   []hal.Lamp
+	// Counter is the highest value of the board's passage counters; 0 where a
+	// passage is told by its contact.
+	Counter uint32
+	// Holds says that an unlock stands until somebody has passed, and not for a
+	// pulse's time.
+	Holds bool
 	// Open is the board of a line that was just opened.
 	Open func(l *Line) Board
 }

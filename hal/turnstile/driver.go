@@ -43,7 +43,7 @@ func New(o Options, m Model, faults error) (*Driver, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &Driver{o: o, m: m, queue: newQueue(), inert: true, lamps: map[hal.Lamp]lampState{}}
-	d.track.o = &d.o
+	d.track.o, d.track.m = &d.o, &d.m
 	return d, nil
 }
 

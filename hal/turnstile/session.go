@@ -179,13 +179,13 @@ func (s *session) poll(ctx context.Context) error {
 	d := s.d
 	d.mu.Lock()
 	d.at = r.At
-	events := d.track.sample(r.At, r.Levels, r.Raw)
+	events := d.track.sample(r)
 	d.mu.Unlock()
 	d.emit(events...)
 	return nil
 }
 
-// supervise finds an unlock that stands though no pulse can still be running.
+// supervise finds an unlock that stands though no pulse or grant explains it.
 // It tells once, and takes it back where nobody is or may be between the
 // leaves: a gate may shut when the level ends.
 func (s *session) supervise(ctx context.Context) error {
@@ -194,10 +194,12 @@ func (s *session) supervise(ctx context.Context) error {
 		return err
 	}
 	s.d.mu.Lock()
-	pulsed, free := s.d.used.last, s.d.track.now[hal.InputObstruction] == hal.Off || !s.d.m.tells(hal.InputObstruction)
+	pulsed, grant := s.d.used.last, s.d.track.grant
+	free := s.d.track.now[hal.InputObstruction] == hal.Off || !s.d.m.tells(hal.InputObstruction)
 	s.d.mu.Unlock()
 	for _, dir := range s.d.m.Unlocks {
-		if st.Open[dir] != hal.On || hal.Now().Sub(pulsed) < 2*s.d.o.Pulse+s.d.o.Reply {
+		due := hal.Now().Sub(pulsed) < 2*s.d.o.Pulse+s.d.o.Reply || s.d.m.Holds && grant.live && grant.dir == dir
+		if st.Open[dir] != hal.On || due {
 			s.stray[dir] = false
 			continue
 		}

@@ -1,6 +1,7 @@
 package turnstile
 
 import (
+	"slices"
 	"time"
 
 	"bordergate/hal"
@@ -16,12 +17,15 @@ type grantState struct {
 	ended   hal.Mono // when its passage was completed; zero if none was
 	why     uint32   // CodeRevoked or CodeExpired when it ended without one
 	tailTo  hal.Mono // until when passages still belong to it
+	stood   bool     // the board was seen to hold it
+	shut    int      // samples in a row in which it does not any more
 }
 
 // tracker turns readings and time into events. It does no I/O; the driver's
 // lock guards it.
 type tracker struct {
 	o      *Options
+	m      *Model
 	now    Levels
 	openAt [hal.InputCount]hal.Mono // since when a passage contact is open; zero if it is not
 	grant  grantState
@@ -30,6 +34,11 @@ type tracker struct {
 	objAt  hal.Mono // since when something is between the leaves
 	objOut bool     // said
 	freeAt hal.Mono // since when nothing is
+	alarms []Alarm  // that were told and still stand
+
+	counts  [hal.Exit + 1]uint32 // of the last sample; kept while the line is away
+	counted bool                 // there was one
+	resumed bool                 // there was one since the line came up
 }
 
 // restPolls is for how many polls' time a passage contact must have been open
@@ -60,30 +69,92 @@ func levelKinds(in hal.Input) (off, on hal.EventKind, ok bool) {
 }
 
 // sample takes one reading and returns what it shows, levels before passages.
-func (t *tracker) sample(at hal.Mono, is Levels, raw []byte) []hal.Event {
-	was := t.now
-	t.now = is
+func (t *tracker) sample(s Sample) []hal.Event {
+	was, at := t.now, s.At
+	t.now = s.Levels
 	var out []hal.Event
 	for _, in := range hal.Inputs() {
 		off, on, level := levelKinds(in)
-		if !level || is[in] == hal.Unknown || is[in] == was[in] {
-			continue
+		if l := s.Levels[in]; level && l != hal.Unknown && l != was[in] {
+			kind := off
+			if l == hal.On {
+				kind = on
+			}
+			out = t.levelChanged(append(out, hal.Event{At: at, Kind: kind}), at, in, l)
 		}
-		kind := off
-		if is[in] == hal.On {
-			kind = on
-		}
-		out = append(out, hal.Event{At: at, Kind: kind, Raw: raw})
-		out = t.levelChanged(out, at, in, is[in])
 	}
 	for _, dir := range []hal.Direction{hal.Entry, hal.Exit} {
-		if t.edge(at, dir.Pass(), was[dir.Pass()], is[dir.Pass()]) {
-			e := t.passed(at, dir)
-			e.Raw = raw
-			out = append(out, e)
+		if t.m.Counter != 0 {
+			out = t.count(out, s, dir)
+		} else if t.edge(at, dir.Pass(), was[dir.Pass()], s.Levels[dir.Pass()]) {
+			out = append(out, t.passed(at, dir))
 		}
 	}
+	t.counts, t.counted, t.resumed = s.Count, true, true
+	out = append(t.alarmed(out, s), t.ended(s)...)
+	for i := range out {
+		out[i].Raw = s.Raw
+	}
 	return append(out, t.tick(at)...)
+}
+
+// maxCounted is how many people a counter may tell of at once. More is a
+// counter that was reset or a board that was changed.
+const maxCounted = 16
+
+// count is what a counter has gone up by. What it counted while the line was
+// away is told as that: nobody knows under which grant.
+func (t *tracker) count(out []hal.Event, s Sample, dir hal.Direction) []hal.Event {
+	n := (s.Count[dir] - t.counts[dir]) & t.m.Counter
+	switch {
+	case !t.counted || n == 0:
+	case n > maxCounted:
+		out = append(out, hal.Event{At: s.At, Kind: hal.Fault, Dir: dir, Code: hal.CodeCounter})
+	case !t.resumed:
+		out = append(out, hal.Event{At: s.At, Kind: hal.Desync, Dir: dir, Code: n})
+	default:
+		for range n {
+			out = append(out, t.passed(s.At, dir))
+		}
+	}
+	return out
+}
+
+// alarmed tells of what the device has begun to say of itself. An alarm about a
+// passage belongs to the grant that is open or has just been used.
+func (t *tracker) alarmed(out []hal.Event, s Sample) []hal.Event {
+	for _, a := range s.Alarms {
+		if slices.Contains(t.alarms, a) {
+			continue
+		}
+		e := hal.Event{At: s.At, Kind: a.Kind, Dir: a.Dir, Code: a.Code}
+		if g := &t.grant; a.Kind != hal.Fault && (g.live || s.At <= g.tailTo) {
+			e.Grant = g.id
+		}
+		out = append(out, e)
+	}
+	t.alarms = s.Alarms
+	return out
+}
+
+// endSamples is for how many samples in a row a board must hold a grant no more
+// before it is over: its counter may follow a moment later.
+const endSamples = 2
+
+// ended is a grant that the board itself has ended because nobody came.
+func (t *tracker) ended(s Sample) []hal.Event {
+	g := &t.grant
+	if !g.live || s.Open[g.dir] != hal.Off {
+		g.stood, g.shut = g.live && (g.stood || s.Open[g.dir] == hal.On), 0
+		return nil
+	}
+	g.shut++
+	if !g.stood || g.shut < endSamples || !t.deserted(s.At) {
+		return nil
+	}
+	e := hal.Event{At: s.At, Kind: hal.PassageTimeout, Dir: g.dir, Grant: g.id}
+	t.close(s.At, hal.CodeExpired)
+	return []hal.Event{e}
 }
 
 // edge reports a passage contact that closes after having been open. One that
@@ -182,14 +253,12 @@ func (t *tracker) tick(at hal.Mono) []hal.Event {
 // leaves, or was there a moment ago, is not timed out under way; somebody who
 // stepped back is.
 func (t *tracker) ranOut(at hal.Mono) bool {
-	g := &t.grant
-	if !g.live || at < g.until {
-		return false
-	}
-	if !g.started {
-		return true
-	}
-	return t.objAt == 0 && at.Sub(t.freeAt) >= t.o.Settle
+	return t.grant.live && at >= t.grant.until && t.deserted(at)
+}
+
+// deserted reports that nobody is under way, nor was a moment ago.
+func (t *tracker) deserted(at hal.Mono) bool {
+	return !t.grant.started || t.objAt == 0 && at.Sub(t.freeAt) >= t.o.Settle
 }
 
 // begin opens a grant whose pulse may have been given.
@@ -205,9 +274,9 @@ func (t *tracker) close(at hal.Mono, why uint32) {
 }
 
 // lose forgets every level and the grant, and returns the grant if it was
-// open.
+// open. What the counters said it keeps.
 func (t *tracker) lose() grantState {
 	g := t.grant
-	*t = tracker{o: t.o}
+	*t = tracker{o: t.o, m: t.m, counts: t.counts, counted: t.counted}
 	return g
 }

@@ -17,7 +17,7 @@ type walk struct {
 
 func idleWalk() *walk {
 	o := DefaultOptions()
-	w := &walk{t: &tracker{o: &o}, at: hal.Mono(time.Hour)}
+	w := &walk{t: &tracker{o: &o, m: &Model{}}, at: hal.Mono(time.Hour)}
 	for _, in := range hal.Inputs() {
 		w.is[in] = hal.Off
 	}
@@ -30,7 +30,7 @@ func idleWalk() *walk {
 func (w *walk) step(d time.Duration) []hal.EventKind {
 	w.at = w.at.Add(d)
 	var out []hal.EventKind
-	for _, e := range w.t.sample(w.at, w.is, nil) {
+	for _, e := range w.t.sample(Sample{At: w.at, Levels: w.is}) {
 		out = append(out, e.Kind)
 	}
 	return out
@@ -52,13 +52,13 @@ func want(t *testing.T, got []hal.EventKind, kinds ...hal.EventKind) {
 
 func TestFirstSampleTellsEveryLevelAndNoPassage(t *testing.T) {
 	o := DefaultOptions()
-	tr := &tracker{o: &o}
+	tr := &tracker{o: &o, m: &Model{}}
 	var is Levels
 	for _, in := range hal.Inputs() {
 		is[in] = hal.On
 	}
 	got := map[hal.EventKind]bool{}
-	for _, e := range tr.sample(1, is, nil) {
+	for _, e := range tr.sample(Sample{At: 1, Levels: is}) {
 		got[e.Kind] = true
 	}
 	for _, in := range hal.Inputs() {
@@ -119,7 +119,7 @@ func TestPassagesAreJudgedByTheGrant(t *testing.T) {
 			c.before(w)
 			w.at = w.at.Add(poll)
 			w.is[c.pass] = hal.On
-			got := w.t.sample(w.at, w.is, []byte{7})
+			got := w.t.sample(Sample{At: w.at, Levels: w.is, Raw: []byte{7}})
 			if len(got) != 1 || got[0].Kind != c.want || got[0].Code != c.code || len(got[0].Raw) != 1 {
 				t.Errorf("%+v, want %v with code %d", got, c.want, c.code)
 			}
@@ -190,5 +190,93 @@ func TestLosingTheDeviceForgetsEverything(t *testing.T) {
 		if w.t.now[in] != hal.Unknown {
 			t.Errorf("%v is still %v", in, w.t.now[in])
 		}
+	}
+}
+
+// tally is a walk on a gate that counts and holds its own grants.
+func tally() *walk {
+	w := idleWalk()
+	w.t.m.Counter = 0xFFFFFF
+	return w
+}
+
+// look samples a counter of exits and whether the board holds the grant.
+func (w *walk) look(exits uint32, held hal.Level) []hal.Event {
+	w.at = w.at.Add(poll)
+	s := Sample{At: w.at, Levels: w.is}
+	s.Count[hal.Exit], s.Open[hal.Exit] = exits, held
+	return w.t.sample(s)
+}
+
+func TestCounterTellsEachPersonAndWraps(t *testing.T) {
+	w := tally()
+	wantEvents(t, w.look(0xFFFFFE, hal.Off), hal.Event{Kind: hal.Fault, Code: hal.CodeCounter})
+	w.grant()
+	wantEvents(t, w.look(0xFFFFFE, hal.On))
+	wantEvents(t, w.look(1, hal.Off), hal.Event{Kind: hal.PassageCompleted}, hal.Event{Kind: hal.Tailgating}, hal.Event{Kind: hal.Tailgating})
+	wantEvents(t, w.look(0, hal.Off), hal.Event{Kind: hal.Fault, Code: hal.CodeCounter})
+}
+
+func TestCounterTellsWhatItCountedWhileAway(t *testing.T) {
+	w := tally()
+	w.look(5, hal.Off)
+	w.t.lose()
+	got := w.look(7, hal.Off)
+	if e := got[len(got)-1]; e.Kind != hal.Desync || e.Code != 2 || e.Dir != hal.Exit {
+		t.Errorf("told %+v", e)
+	}
+	wantEvents(t, w.look(8, hal.Off), hal.Event{Kind: hal.ForcedEntry})
+}
+
+func TestBoardEndsItsOwnGrant(t *testing.T) {
+	w := tally()
+	w.look(0, hal.Off)
+	w.grant()
+	wantEvents(t, w.look(0, hal.Off)) // it has not taken it up yet
+	wantEvents(t, w.look(0, hal.Off))
+	wantEvents(t, w.look(0, hal.On))
+	wantEvents(t, w.look(0, hal.Off))
+	got := w.look(0, hal.Off)
+	wantEvents(t, got, hal.Event{Kind: hal.PassageTimeout})
+	if len(got) == 1 && got[0].Inferred {
+		t.Error("what the board did is called inferred")
+	}
+	wantEvents(t, w.look(1, hal.Off), hal.Event{Kind: hal.ForcedEntry, Code: hal.CodeExpired})
+
+	w = tally()
+	w.look(0, hal.Off)
+	w.grant()
+	w.look(0, hal.On)
+	w.is[hal.InputObstruction] = hal.On
+	wantEvents(t, w.look(0, hal.Off), hal.Event{Kind: hal.ObstructionOn}, hal.Event{Kind: hal.PassageStarted})
+	wantEvents(t, w.look(0, hal.Off)) // somebody is inside: his passage is still to be counted
+	wantEvents(t, w.look(1, hal.Off), hal.Event{Kind: hal.PassageCompleted})
+}
+
+func TestStandingAlarmsAreToldOnce(t *testing.T) {
+	w := idleWalk()
+	w.grant()
+	fault, alarm := Alarm{Kind: hal.Fault, Code: 9}, Alarm{Kind: hal.Tailgating, Dir: hal.Exit, Code: 3}
+	see := func(a ...Alarm) []hal.Event {
+		w.at = w.at.Add(poll)
+		return w.t.sample(Sample{At: w.at, Levels: w.is, Alarms: a})
+	}
+	wantEvents(t, see(fault), hal.Event{Kind: hal.Fault, Code: 9})
+	got := see(fault, alarm)
+	wantEvents(t, got, hal.Event{Kind: hal.Tailgating, Code: 3})
+	if len(got) == 1 && got[0].Grant != (hal.GrantID{1}) {
+		t.Errorf("of grant %v", got[0].Grant)
+	}
+	wantEvents(t, see(fault, alarm))
+	wantEvents(t, see())
+	wantEvents(t, see(fault), hal.Event{Kind: hal.Fault, Code: 9})
+}
+
+// wantEvents compares kinds and codes.
+func wantEvents(t *testing.T, got []hal.Event, list ...hal.Event) {
+	t.Helper()
+	same := func(a, b hal.Event) bool { return a.Kind == b.Kind && a.Code == b.Code }
+	if !slices.EqualFunc(got, list, same) {
+		t.Errorf("got %+v, want %+v", got, list)
 	}
 }

@@ -10,12 +10,13 @@ import (
 
 // Functions of Modbus that a gate is driven with.
 const (
-	ReadCoils     byte = 0x01
-	ReadInputs    byte = 0x02
-	ReadHolding   byte = 0x03
-	ReadInputRegs byte = 0x04
-	WriteCoil     byte = 0x05
-	WriteRegister byte = 0x06
+	ReadCoils      byte = 0x01
+	ReadInputs     byte = 0x02
+	ReadHolding    byte = 0x03
+	ReadInputRegs  byte = 0x04
+	WriteCoil      byte = 0x05
+	WriteRegister  byte = 0x06
+	WriteRegisters byte = 0x10
 )
 
 // Bus is one unit on a line.
@@ -78,6 +79,12 @@ func Words(data []byte) []uint16 {
 		out[i] = binary.BigEndian.Uint16(data[2*i:])
 	}
 	return out
+}
+
+// WriteMany sets registers by function 16, once.
+func (b Bus) WriteMany(ctx context.Context, addr uint16, vals ...uint16) (sent bool, err error) {
+	_, sent, err = b.ask(ctx, requestMany(b.Unit, addr, vals), 0)
+	return sent, err
 }
 
 // Write sets one coil or register, once.

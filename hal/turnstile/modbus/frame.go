@@ -45,6 +45,15 @@ func request(unit, fn byte, addr, val uint16) []byte {
 	return binary.LittleEndian.AppendUint16(p, crc16(p))
 }
 
+// requestMany writes registers, by function 16.
+func requestMany(unit byte, addr uint16, vals []uint16) []byte {
+	p := []byte{unit, WriteRegisters, byte(addr >> 8), byte(addr), 0, byte(len(vals)), byte(2 * len(vals))}
+	for _, v := range vals {
+		p = binary.BigEndian.AppendUint16(p, v)
+	}
+	return binary.LittleEndian.AppendUint16(p, crc16(p))
+}
+
 // replyLen is the length of the right answer to a request.
 func replyLen(req []byte) int {
 	n := int(binary.BigEndian.Uint16(req[4:6]))

@@ -48,6 +48,23 @@ func TestRequestsEqualPublishedFrames(t *testing.T) {
 	}
 }
 
+func TestRegisterRequestsEqualPublishedFrames(t *testing.T) {
+	for _, c := range []struct {
+		addr, val uint16
+		want      string
+	}{
+		{0x40, 1, "01 10 00 40 00 01 02 00 01 69 50"},
+		{0x3000, 2, "01 10 30 00 00 01 02 00 02 17 92"},
+	} {
+		if got := requestMany(1, c.addr, []uint16{c.val}); !bytes.Equal(got, unhex(t, c.want)) {
+			t.Errorf("got % X, want %s", got, c.want)
+		}
+	}
+	if got := request(1, ReadHolding, 0x40, 9); !bytes.Equal(got, unhex(t, "01 03 00 40 00 09 84 18")) {
+		t.Errorf("got % X", got)
+	}
+}
+
 func TestParseReply(t *testing.T) {
 	read, write := request(1, 2, 0, 16), request(1, 5, 0x0200, 3)
 	good := seal([]byte{1, 2, 2, 0xEC, 0x01})
@@ -96,11 +113,14 @@ func FuzzReply(f *testing.F) {
 		f.Add(byte(5), uint16(0x200), uint16(3), p)
 	}
 	f.Fuzz(func(t *testing.T, fn byte, addr, val uint16, p []byte) {
-		fn = 1 + fn%6
+		fn = 1 + fn%7
 		if fn <= 4 {
 			val = 1 + val%32
 		}
 		req := request(1, fn, addr, val)
+		if fn == 7 {
+			req = requestMany(1, addr, make([]uint16, 1+val%8))
+		}
 		data, done, err := parseReply(req, p)
 		if !done && len(p) >= max(replyLen(req), 8) {
 			t.Fatal("waits for more than the answer")
