@@ -14,14 +14,18 @@ var ErrOfficers = errors.New("officers' list or act is malformed")
 
 // What an officer may do at a gate, each a right of its own.
 const (
-	ActOverride = "override" // let the referred traveller of a transaction through
-	ActStamp    = "stamp"    // the pass of a transaction was stamped
-	ActMode     = "mode"     // run the lane in another mode
-	ActSignOff  = "sign_off" // after an emergency: the lane is safe
+	ActOverride  = "override"  // let the referred traveller of a transaction through
+	ActConfirm   = "confirm"   // admit the traveller who waits for it in supervised mode
+	ActStamp     = "stamp"     // the pass of a transaction was stamped
+	ActMode      = "mode"      // run the lane in another mode
+	ActDirection = "direction" // turn a reversible lane
+	ActSignOff   = "sign_off"  // after an emergency: the lane is safe
 )
 
 // Acts lists what an officer may do.
-func Acts() []string { return []string{ActOverride, ActStamp, ActMode, ActSignOff} }
+func Acts() []string {
+	return []string{ActOverride, ActConfirm, ActStamp, ActMode, ActDirection, ActSignOff}
+}
 
 // Limits of the officers' list.
 const (
@@ -101,36 +105,6 @@ func (o Officer) check() error {
 		if c == "" || len(c) > maxCrossingLen {
 			return fmt.Errorf("%w: crossing %.20q", ErrOfficers, c)
 		}
-	}
-	return nil
-}
-
-// TypeAct is the type of an officer's act. It reaches a gate over its control
-// socket, which works with no network, or within a command of headquarters',
-// which carries it from the console and can neither make nor change one.
-const TypeAct = "act"
-
-// Act is an officer's word at a gate, signed with his own key and addressed to
-// the gate by its header. Nonce is the gate's own, given out for this and good
-// for seconds: so the act was signed after it, whatever the clocks say.
-type Act struct {
-	Do    string `json:"do"`
-	Nonce string `json:"nonce"`
-	Tx    string `json:"tx,omitempty"`   // with override and stamp: the transaction
-	Mode  string `json:"mode,omitempty"` // with mode: normal, closed or maintenance
-}
-
-// Check holds an act to its form.
-func (a Act) Check() error {
-	switch {
-	case !slices.Contains(Acts(), a.Do) || !validID(a.Nonce):
-		return fmt.Errorf("%w: what is done, or the nonce", ErrOfficers)
-	case (a.Do == ActOverride || a.Do == ActStamp) != (a.Tx != "") || a.Tx != "" && !validID(a.Tx):
-		return fmt.Errorf("%w: a transaction goes with %s and %s", ErrOfficers, ActOverride, ActStamp)
-	case (a.Do == ActMode) != (a.Mode != ""):
-		return fmt.Errorf("%w: a mode goes with %s", ErrOfficers, ActMode)
-	case a.Mode != "" && !slices.Contains([]string{ModeNormal, ModeClosed, "maintenance"}, a.Mode):
-		return fmt.Errorf("%w: mode %.20q", ErrOfficers, a.Mode)
 	}
 	return nil
 }
