@@ -29,6 +29,9 @@ type Place struct {
 	Crossing  string `yaml:"crossing"`  // code of the crossing as passes name it, such as HNG1
 	Lane      string `yaml:"lane"`      // the lane's name at the crossing
 	Direction string `yaml:"direction"` // entry or exit
+	// Reversible lets an officer turn the direction by a signed act while the lane
+	// is empty; direction is then that of the first start.
+	Reversible bool `yaml:"reversible"`
 }
 
 // Paths names the places where the gate keeps what is its own.

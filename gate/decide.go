@@ -76,7 +76,8 @@ func Decide(e Evidence, p Policy) Verdict {
 			set = reason.Add(set, r)
 		}
 	}
-	add(e.Mode != ModeNormal, reason.ModeClosed)
+	add(!e.Mode.serves(), reason.ModeClosed)
+	add(e.Mode == ModeBiometricsSuspended, reason.ModeSuspendedBiometrics)
 	add(e.Emergency != Off, reason.ModeEmergency)
 	add(e.Obstruction != Off, reason.Obstruction)
 	add(!e.Turnstile, reason.DeviceFault)
@@ -97,7 +98,9 @@ func Decide(e Evidence, p Policy) Verdict {
 		decideOrganisation(e, add)
 		decideAccount(e, p, add)
 		decideWatch(e, add)
-		decideFace(e, p, add)
+		if e.Mode != ModeBiometricsSuspended {
+			decideFace(e, p, add)
+		}
 	}
 	v := Verdict{Outcome: outcome(set, e.Match.Similarity), Reasons: set}
 	if v.Admit() && stampLeft(e, p) < p.PassTypes[e.Claim.Pass.Type].StampSoon {

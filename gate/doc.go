@@ -24,10 +24,16 @@
 //     is told to the Register before the lane is ready again.
 //   - One grant is in flight at most, it is never sent twice, it dies after
 //     its time, and it is closed by a sensor, never by the command.
-//   - Every state has a time limit, and every input is defined in every state
+//   - Every state with a traveller has a time limit, and every input is defined in every state
 //     (see table.go); a start or a crash leaves no grant pending.
 //   - An emergency is left only by the hardware's own reset and an officer's
-//     sign-off; the Lane has no command that ends it.
+//     sign-off, which is on record first with who went through meanwhile; the
+//     Lane has no command that ends it, and gives none while it lasts.
+//   - A grant is withdrawn only while nothing is, or may be, between the leaves.
+//   - The strictest order of a mode holds and each change is on record. In
+//     supervised mode nobody is granted without an officer's word for him; while
+//     biometrics are suspended nobody is granted but by an officer's override.
+//   - A reversible lane is turned only while it is known to be empty.
 //
 // A Lane is one goroutine over one machine. It does no I/O of its own: what it
 // needs are the small interfaces of ports.go, none of which may block it, and

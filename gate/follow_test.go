@@ -131,7 +131,7 @@ func TestTurningToWalkKeepsTheGrant(t *testing.T) {
 		r.give(FaceSeen(0, r.m.session, Face{}))
 	}
 	r.want(t, Granted)
-	r.give(PassageStarted(0, id), PassageCompleted(0, id))
+	r.give(PassageStarted(0, id), PassageCompleted(0, id, DirExit))
 	r.wantEnd(t, reason.Admitted)
 }
 
@@ -168,7 +168,7 @@ func TestNoProbeOutlivesItsTraveller(t *testing.T) {
 		t.Errorf("%d probes are kept during the transaction, want %d", kept, maxFaces)
 	}
 	id := r.m.tx.id
-	r.give(PassageStarted(0, id), Presence(0, Off), PassageCompleted(0, id))
+	r.give(PassageStarted(0, id), Presence(0, Off), PassageCompleted(0, id, DirExit))
 	show(2, r.m.session)
 	for i, p := range probes {
 		if slices.ContainsFunc(p, func(v float32) bool { return v != 0 }) {
@@ -222,7 +222,7 @@ func TestNeverAdmitsTwoFaces(t *testing.T) {
 			func() { r.give(AccountChanged(0, "")) },
 			func() {
 				if tx := r.m.tx; tx != nil && rapid.Bool().Draw(t, "passes") {
-					r.give(PassageStarted(0, tx.id), PassageCompleted(0, tx.id))
+					r.give(PassageStarted(0, tx.id), PassageCompleted(0, tx.id, DirExit))
 				}
 			},
 			func() {

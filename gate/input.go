@@ -15,9 +15,11 @@ type Input struct {
 	tx      TxID
 	entry   string
 	account string
-	mode    Mode
+	dir     Direction
+	order   Order
 	officer string
 	cause   string
+	why     string
 }
 
 // Camera names a camera of the lane.
@@ -87,21 +89,25 @@ func GrantFailed(at int64, id TxID) Input { return Input{kind: inGrantFailed, At
 func PassageStarted(at int64, id TxID) Input { return Input{kind: inPassageStarted, At: at, tx: id} }
 
 // PassageCompleted tells that a sensor or counter has seen the person through.
-func PassageCompleted(at int64, id TxID) Input {
-	return Input{kind: inPassageCompleted, At: at, tx: id}
+func PassageCompleted(at int64, id TxID, d Direction) Input {
+	return Input{kind: inPassageCompleted, At: at, tx: id, dir: d}
 }
 
 // PassageTimeout tells that the grant has died unused.
 func PassageTimeout(at int64, id TxID) Input { return Input{kind: inPassageTimeout, At: at, tx: id} }
 
 // SecondPassage tells that another person followed on one grant.
-func SecondPassage(at int64) Input { return Input{kind: inSecondPassage, At: at} }
+func SecondPassage(at int64, d Direction) Input {
+	return Input{kind: inSecondPassage, At: at, dir: d}
+}
 
 // ReversePassage tells that somebody came through against the direction.
-func ReversePassage(at int64) Input { return Input{kind: inReverse, At: at} }
+func ReversePassage(at int64, d Direction) Input {
+	return Input{kind: inReverse, At: at, dir: d}
+}
 
 // ForcedPassage tells that somebody came through without a grant.
-func ForcedPassage(at int64) Input { return Input{kind: inForced, At: at} }
+func ForcedPassage(at int64, d Direction) Input { return Input{kind: inForced, At: at, dir: d} }
 
 // AccountChanged tells that an account, or with an empty name any of them, may
 // have changed.
@@ -109,17 +115,49 @@ func AccountChanged(at int64, account string) Input {
 	return Input{kind: inAccount, At: at, account: account}
 }
 
-// SetMode orders a mode.
-func SetMode(at int64, m Mode) Input { return Input{kind: inMode, At: at, mode: m} }
+// SetMode tells which order holds from now on. The caller knows everybody's.
+func SetMode(at int64, o Order) Input { return Input{kind: inMode, At: at, order: o} }
+
+// Turn orders the direction of a reversible lane. The caller has verified who
+// says it, just now, and why.
+func Turn(at int64, d Direction, officer, why string) Input {
+	return Input{kind: inTurn, At: at, dir: d, officer: officer, why: why}
+}
+
+// Door tells whether the leaf is shut: On is shut.
+func Door(at int64, shut Level) Input { return Input{kind: inDoor, At: at, level: shut} }
+
+// HeldOpen tells that the leaf stays open, past its warning time or past its
+// alarm time.
+func HeldOpen(at int64, alarm bool) Input { return Input{kind: inHeldOpen, At: at, up: alarm} }
+
+// ObjectLeft tells that what is between the leaves does not go away.
+func ObjectLeft(at int64) Input { return Input{kind: inObjectLeft, At: at} }
 
 // SignOff is an officer's word that the lane is safe after an emergency. The
 // caller has verified who says it.
-func SignOff(at int64) Input { return Input{kind: inSignOff, At: at} }
+func SignOff(at int64, officer string) Input {
+	return Input{kind: inSignOff, At: at, officer: officer}
+}
 
 // Override is an officer's decision to let the referred traveller of the
-// transaction through. The caller has verified who says it, just now.
-func Override(at int64, tx TxID, officer string) Input {
-	return Input{kind: inOverride, At: at, tx: tx, officer: officer}
+// transaction through, with the code of his reason. The caller has verified who
+// says it, just now.
+func Override(at int64, tx TxID, officer, why string) Input {
+	return Input{kind: inOverride, At: at, tx: tx, officer: officer, why: why}
+}
+
+// Confirm is an officer's word that the traveller of the transaction, who waits
+// for it in supervised mode, is to be admitted. The caller has verified who says
+// it, just now.
+func Confirm(at int64, tx TxID, officer string) Input {
+	return Input{kind: inConfirm, At: at, tx: tx, officer: officer}
+}
+
+// Stamp tells that an officer has stamped the pass of the referred transaction.
+// The caller has verified who says it, just now.
+func Stamp(at int64, tx TxID, officer string) Input {
+	return Input{kind: inStamp, At: at, tx: tx, officer: officer}
 }
 
 // recorded tells that an entry is durable, or never will be.

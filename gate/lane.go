@@ -17,8 +17,12 @@ type Options struct {
 	// a change, AccountChanged without an account has the lane look again.
 	Rules func() Policy
 	Times Times
-	// Mode is the mode in which the lane starts.
-	Mode Mode
+	// Order is the mode in which the lane starts, normal when zero.
+	Order Order
+	// Unsigned says that an emergency was not signed off before the last stop.
+	Unsigned bool
+	// Reversible says that an officer may turn the lane's direction.
+	Reversible bool
 
 	Passes     Passes
 	Accounts   Accounts
@@ -80,8 +84,8 @@ func NewLane(o Options) (*Lane, error) {
 			return id
 		}
 	}
-	if o.Mode == 0 {
-		o.Mode = ModeNormal
+	if o.Order.Mode == 0 {
+		o.Order.Mode = ModeNormal
 	}
 	l := &Lane{o: o, in: make(chan Input, queued), done: make(chan struct{})}
 	// The machine posts the fate of its own records from other goroutines.
@@ -144,15 +148,17 @@ func (l *Lane) untilDeadline() time.Duration {
 	return max(0, time.Duration(l.m.deadline-l.o.Mono()))
 }
 
-// stop leaves no grant pending and closes the record of a transaction that has
+// stop leaves no grant pending but one that somebody is passing on, which the
+// turnstile's own time ends, and closes the record of a transaction that has
 // begun.
 func (l *Lane) stop() {
 	t := l.m.tx
 	if t == nil {
 		return
 	}
-	if t.granted {
+	revoke := l.m.state == Granted && l.m.mayRevoke()
+	if revoke {
 		l.o.Turnstile.Revoke(t.id)
 	}
-	l.m.finish(reason.Interrupted, []reason.Reason{reason.Interrupt}, t.granted, l.o.Mono())
+	l.m.finish(reason.Interrupted, []reason.Reason{reason.Interrupt}, revoke, l.o.Mono())
 }

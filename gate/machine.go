@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 
 	"bordergate/gate/reason"
@@ -58,12 +57,15 @@ type transaction struct {
 	verdict Verdict
 	marks   []reason.Reason
 	granted bool
-	// officer is who overrode the decision; see override.go.
-	officer string
+	// officer is who overrode the decision, and why the code of his reason; see
+	// override.go. Confirmed is who confirmed an admission; see supervise.go.
+	officer, why, confirmed string
+	cause                   string // of a referral, where its reasons do not say it
 	// Whom the camera sees: see follow.go.
 	voids, others, strange int
 	broken                 reason.Reason
 	waiting                bool // for missed suspensions
+	held                   bool // the one who matched is the only one followed
 }
 
 func (t *transaction) step(name string, at int64) {
@@ -81,8 +83,12 @@ type machine struct {
 	state    State
 	since    int64
 	deadline int64 // 0: none
+	order    Order // the one that holds, and its mode
 	mode     Mode
 	cause    string
+	started  bool
+	// direction is that of a reversible lane once it was changed.
+	direction Direction
 
 	presence, obstruction, emergency Level
 	turnstile, faceCam, docCam       bool
@@ -90,16 +96,19 @@ type machine struct {
 	journal                          bool
 	tested                           bool   // the first self-test's time is over
 	unfit                            string // why the gate's own checks stop it
+	heldOpen                         bool   // the leaf, past its alarm time
 
 	session uint32
 	tx      *transaction
 	last    *transaction // the one that was referred just now
+	opening *opening     // the emergency that nobody has signed off; in no other state
+	owed    TxID         // the grant to be withdrawn once that is safe; see passage.go
 	// self holds what became known inside a step and is handled after it.
 	self []Input
 }
 
 func newMachine(o Options, post func(Input)) *machine {
-	return &machine{o: o, table: newTable(), post: post, mode: o.Mode, journal: true, cause: "starting"}
+	return &machine{o: o, table: newTable(), post: post, order: o.Order, mode: o.Order.Mode, journal: true, cause: "starting"}
 }
 
 // step takes one input, and then whatever followed from it at once.
@@ -118,7 +127,11 @@ func (m *machine) one(in Input) {
 	if m.o.Rules != nil {
 		m.o.Policy = m.o.Rules() // one policy for all that one input leads to
 	}
+	if m.direction != DirectionNone {
+		m.o.Policy.Direction = m.direction
+	}
 	m.note(in)
+	m.settleDebt(in)
 	if in.kind == inFace {
 		defer m.forget(in.face)
 	}
@@ -142,8 +155,12 @@ func (m *machine) note(in Input) {
 		m.turnstile = in.up
 		if !in.up {
 			// What a lost board said last is not known any more.
-			m.presence, m.obstruction = Unknown, Unknown
+			m.presence, m.obstruction, m.emergency = Unknown, Unknown, Unknown
 		}
+	case inDoor:
+		m.heldOpen = m.heldOpen && in.level != On
+	case inHeldOpen:
+		m.heldOpen = m.heldOpen || in.up
 	case inRecordFailed:
 		m.journal = false
 	case inJournal:
@@ -190,21 +207,28 @@ func (m *machine) settle(in Input) State {
 func (m *machine) ready(in Input) State {
 	switch {
 	case m.emergency == On:
-		return Emergency
-	case m.mode == ModeMaintenance:
-		return m.stop(Maintenance, "maintenance")
-	case m.mode != ModeNormal:
-		return m.stop(Closed, "mode_closed")
+		return m.openAll(in.At)
+	case !m.mode.serves():
+		return m.outOfUse()
 	case m.healthy() != "":
 		return m.stop(OutOfService, m.healthy())
-	case m.obstruction != Off:
-		return m.stop(Blocked, reason.Obstruction.String())
+	case m.obstruction != Off, m.heldOpen:
+		return m.blocked()
 	case m.presence == On:
-		return begin(m, in)
+		return m.begin(in)
 	default:
 		m.cause = ""
 		return Ready
 	}
+}
+
+// blocked names what is in the way: something between the leaves, or a leaf
+// that does not shut.
+func (m *machine) blocked() State {
+	if m.obstruction == Off && m.heldOpen {
+		return m.stop(Blocked, CauseHeldOpen)
+	}
+	return m.stop(Blocked, reason.Obstruction.String())
 }
 
 func (m *machine) stop(s State, cause string) State {
@@ -219,37 +243,6 @@ func (m *machine) timeout(now int64) (Input, bool) {
 	}
 	m.deadline = 0
 	return Input{kind: inTimeout, At: now}, true
-}
-
-func (m *machine) show(finished bool) {
-	v := View{State: m.state, Mode: m.mode, Cause: m.cause, Since: m.since, Finished: finished}
-	if t := m.tx; t != nil {
-		v.Tx, v.Steps, v.Granted = t.id, maps.Clone(t.steps), t.granted
-		v.Outcome, v.Reasons, v.Notices = t.verdict.Outcome, t.verdict.Reasons, t.verdict.Notices
-		v.Hint, v.Detail = t.hint, t.claim.Detail
-	}
-	m.o.Screen.Show(v)
-}
-
-// record hands an entry to the journal; its fate comes back as an input.
-func (m *machine) record(e Entry) {
-	tx, kind := e.Tx, e.Kind
-	e.Public.Mode = m.mode.String()
-	e.Public.Direction = m.o.Policy.Direction.String()
-	err := m.o.Recorder.Record(e, func(err error) { m.post(recorded(m.o.Mono(), tx, kind, err)) })
-	if err != nil && m.journal {
-		m.self = append(m.self, recorded(m.o.Mono(), tx, kind, err))
-	}
-}
-
-// alarm records a safety or security event; it never changes the state.
-func (m *machine) alarm(at int64, r reason.Reason) {
-	e := Entry{Kind: EntryAlarm, Alarm: true, At: at, Public: Public{Reasons: []reason.Reason{r}, State: m.state.String()}}
-	if m.tx != nil {
-		e.Tx = m.tx.id
-		m.tx.marks = reason.Add(m.tx.marks, r)
-	}
-	m.record(e)
 }
 
 func (m *machine) evidence(final bool) Evidence {
@@ -272,7 +265,7 @@ func (m *machine) evidence(final bool) Evidence {
 			e.Organisation = m.o.Accounts.Look(id)
 		}
 		e.Others, e.Broken = t.others, t.broken
-		if len(t.account.Reference) > 0 {
+		if len(t.account.Reference) > 0 && m.mode != ModeBiometricsSuspended {
 			t.match = m.o.Matcher.Match(t.faces, t.account.Model, t.account.Reference, final)
 		}
 		e.Account, e.Match = t.account, t.match
@@ -309,7 +302,7 @@ func (m *machine) chooseReference(t *transaction) {
 
 // decided reports whether waiting for more faces could change anything.
 func (m *machine) decided(e Evidence) bool {
-	if len(e.Account.Reference) == 0 || !e.FaceCamera || e.Others >= othersLimit {
+	if e.Mode == ModeBiometricsSuspended || len(e.Account.Reference) == 0 || !e.FaceCamera || e.Others >= othersLimit {
 		return true
 	}
 	if e.Match.Similarity == Undecided {
@@ -324,79 +317,36 @@ func (m *machine) decided(e Evidence) bool {
 func (m *machine) decide(e Evidence, at int64) State {
 	t := m.tx
 	t.verdict = Decide(e, m.o.Policy)
+	t.hint = ""
+	if t.verdict.Admit() && m.mustConfirm() {
+		m.hold()
+		return Confirming
+	}
+	if t.confirmed != "" {
+		t.verdict.Reasons = reason.Add(t.verdict.Reasons, reason.OfficerDecision)
+	}
 	for _, r := range t.verdict.Reasons {
 		if r.Effect() == reason.Mark {
 			t.marks = reason.Add(t.marks, r) // stays, whatever comes of it
 		}
 	}
 	t.step(StepVerdict, at)
-	t.hint = ""
 	if t.verdict.Admit() {
-		m.o.Tracker.Hold()
-		m.o.Eyes.Hold()
+		m.hold()
 	} else {
 		m.o.Eyes.Stop()
 	}
-	m.record(Entry{Tx: t.id, Kind: EntryDecision, At: at, Public: m.public(t.verdict.Outcome, t.verdict.Reasons), Personal: personal(t.claim)})
+	m.recordDecision(at)
 	return Deciding
 }
 
-func (m *machine) public(o reason.Outcome, reasons []reason.Reason) Public {
-	t := m.tx
-	p := Public{
-		Outcome: o, Reasons: reasons, Detail: t.claim.Detail, Steps: maps.Clone(t.steps), Granted: t.granted,
-		Restarts: t.voids, Score: t.match.Score, Threshold: t.match.Threshold, Frames: t.match.Frames, Model: t.match.Model, Reference: t.source,
+// hold has the one who matched followed as the only one who counts.
+func (m *machine) hold() {
+	if !m.tx.held {
+		m.tx.held = true
+		m.o.Tracker.Hold()
+		m.o.Eyes.Hold()
 	}
-	if o == reason.Admitted {
-		p.Notices = t.verdict.Notices
-	}
-	if t.total.Frames > 0 {
-		c := t.total
-		p.Faces = &c
-	}
-	p.Policy = m.o.Policy.Version
-	if p.Reasons == nil {
-		p.Reasons = []reason.Reason{}
-	}
-	if t.match.Frames > 0 {
-		enforced := !m.o.Policy.ObserveLiveness
-		p.Liveness, p.LiveBy, p.Live = t.match.Liveness.String(), t.match.LivenessVersion, &enforced
-	}
-	return p
-}
-
-func personal(c Claim) *Personal {
-	if c.Fault != 0 || c.Pass.Number == "" {
-		return nil
-	}
-	return &Personal{PassNumber: c.Pass.Number, PassType: c.Pass.Type, Account: c.Pass.Account, Organisation: c.Pass.Organisation}
-}
-
-// finish closes the transaction with its second record. The lane goes on
-// without waiting for the disk; should the record fail, it stops.
-func (m *machine) finish(o reason.Outcome, reasons []reason.Reason, revoked bool, at int64) {
-	t := m.tx
-	for _, r := range t.marks {
-		reasons = reason.Add(reasons, r)
-	}
-	p := m.public(o, reasons)
-	t.verdict = Verdict{Outcome: o, Reasons: reasons, Notices: p.Notices}
-	if t.granted && (o == reason.Failed || o == reason.Interrupted) {
-		m.unsure(t)
-	}
-	p.Revoked = revoked
-	e := Entry{Tx: t.id, Kind: EntryOutcome, At: at, Public: p}
-	if _, decided := t.steps[StepVerdict]; !decided {
-		e.Personal = personal(t.claim)
-	}
-	m.last = t.referred(o)
-	m.o.Eyes.Stop()
-	m.o.Tracker.Begin()
-	t.void()
-	m.record(e)
-	m.show(true)
-	clear(t.own) // it does not outlive its transaction
-	m.tx = nil
 }
 
 // seen reports whether the payload was shown before, and notes it.

@@ -38,7 +38,7 @@ func TestGenuineTravellerPasses(t *testing.T) {
 	id := r.granted(t)
 	r.give(GrantAccepted(0, id), Presence(0, Off), Obstruction(0, On), PassageStarted(0, id))
 	r.want(t, Passing)
-	r.give(PassageCompleted(0, id))
+	r.give(PassageCompleted(0, id, DirExit))
 	r.want(t, Clearing)
 	r.give(Obstruction(0, Off))
 	r.want(t, Ready)
@@ -172,7 +172,7 @@ func TestPassIsNotGoodTwiceInARow(t *testing.T) {
 	r := newRig(t)
 	r.open(t)
 	r.show(t)
-	r.give(PassageStarted(0, r.m.tx.id), PassageCompleted(0, r.m.tx.id))
+	r.give(PassageStarted(0, r.m.tx.id), PassageCompleted(0, r.m.tx.id, DirExit))
 	r.flushAll()
 	r.wantEnd(t, reason.Admitted)
 	r.show(t)
@@ -209,7 +209,7 @@ func TestMarkStaysInTheOutcome(t *testing.T) {
 	p.Last = Movement{Known: true, Direction: DirExit, Ago: time.Hour}
 	r.passes["P1"] = p
 	id := r.granted(t)
-	r.give(PassageStarted(0, id), PassageCompleted(0, id))
+	r.give(PassageStarted(0, id), PassageCompleted(0, id, DirExit))
 	r.wantEnd(t, reason.Admitted, reason.MovementUnchecked)
 }
 
@@ -220,7 +220,7 @@ func TestNoticeIsShownAndRecorded(t *testing.T) {
 	if v := r.views[len(r.views)-1]; len(v.Notices) != 1 {
 		t.Fatalf("not shown while the gate is open: %+v", v)
 	}
-	r.give(PassageStarted(0, id), PassageCompleted(0, id))
+	r.give(PassageStarted(0, id), PassageCompleted(0, id, DirExit))
 	r.wantEnd(t, reason.Admitted)
 	if v := r.last(t); len(v.Notices) != 1 || v.Notices[0] != NoticeStampSoon {
 		t.Fatalf("notices %v", v.Notices)
@@ -319,7 +319,7 @@ func TestSuspensionAfterThePassageStartedComesTooLate(t *testing.T) {
 	id := r.granted(t)
 	r.give(Obstruction(0, On), PassageStarted(0, id))
 	r.account["a1"] = Account{Status: AccountSuspended, Reference: []byte{1}, Issued: r.wall}
-	r.give(AccountChanged(0, "a1"), PassageCompleted(0, id))
+	r.give(AccountChanged(0, "a1"), PassageCompleted(0, id, DirExit))
 	r.wantEnd(t, reason.Admitted)
 }
 
@@ -386,7 +386,7 @@ func TestNoRoomInTheJournalAdmitsNobody(t *testing.T) {
 func TestRoomThatRunsOutLetsAPassageEnd(t *testing.T) {
 	r := newRig(t)
 	id := r.granted(t)
-	r.give(GrantAccepted(0, id), JournalRoom(0, false), Presence(0, Off), Obstruction(0, On), PassageStarted(0, id), PassageCompleted(0, id), Obstruction(0, Off))
+	r.give(GrantAccepted(0, id), JournalRoom(0, false), Presence(0, Off), Obstruction(0, On), PassageStarted(0, id), PassageCompleted(0, id, DirExit), Obstruction(0, Off))
 	r.wantEnd(t, reason.Admitted)
 	r.want(t, OutOfService)
 	if len(r.revoked) != 0 {
@@ -400,11 +400,13 @@ func TestEmergencyIsLeftOnlyByResetAndSignOff(t *testing.T) {
 	r.give(EmergencyInput(0, On))
 	r.want(t, Emergency)
 	r.wantEnd(t, reason.Failed, reason.ModeEmergency)
-	r.give(SignOff(0))
+	r.give(SignOff(0, "o-17"))
 	r.want(t, Emergency)
-	r.give(EmergencyInput(0, Off), Start(0), SetMode(0, ModeNormal))
+	r.give(EmergencyInput(0, Off), Start(0), SetMode(0, Order{Mode: ModeNormal, By: ByStation}))
 	r.want(t, Emergency)
-	r.give(Presence(0, Off), SignOff(0))
+	r.give(Presence(0, Off), SignOff(0, "o-17"))
+	r.want(t, Emergency) // until it is on record
+	r.flushAll()
 	r.want(t, Ready)
 }
 
@@ -446,6 +448,8 @@ func TestServiceWaitsForEveryDeviceAtTheStart(t *testing.T) {
 	r.give(TurnstileUp(0, false))
 	r.want(t, OutOfService)
 	r.give(TurnstileUp(0, true), Obstruction(0, Off))
+	r.want(t, OutOfService) // what a lost board said last is not known any more
+	r.give(EmergencyInput(0, Off))
 	r.want(t, Ready)
 }
 
@@ -518,9 +522,9 @@ func TestStaleSessionIsIgnored(t *testing.T) {
 func TestModeChangeWaitsForTheTraveller(t *testing.T) {
 	r := newRig(t)
 	id := r.granted(t)
-	r.give(SetMode(0, ModeClosed), PassageStarted(0, id), PassageCompleted(0, id))
+	r.give(SetMode(0, Order{Mode: ModeClosed, By: ByStation}), PassageStarted(0, id), PassageCompleted(0, id, DirExit))
 	r.want(t, Closed)
-	r.give(Presence(0, Off), SetMode(0, ModeNormal))
+	r.give(Presence(0, Off), SetMode(0, Order{Mode: ModeNormal, By: ByStation}))
 	r.want(t, Ready)
 }
 
@@ -601,7 +605,7 @@ func TestReferenceOfThePass(t *testing.T) {
 			r.flush(nil)
 			if c.outcome == reason.Admitted {
 				r.want(t, Granted)
-				r.give(PassageStarted(0, id), PassageCompleted(0, id))
+				r.give(PassageStarted(0, id), PassageCompleted(0, id, DirExit))
 			}
 			r.wantEnd(t, c.outcome, c.reasons...)
 			if r.asked != c.asked {

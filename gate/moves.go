@@ -7,11 +7,24 @@ import (
 // The moves of the table. Each handles one kind of input in one or more
 // states; the levels have been noted before it is called.
 
+// stay changes nothing.
 func stay(m *machine, _ Input) State { return m.state }
 
 // Start, self-test, service.
 
-func toSelfTest(m *machine, _ Input) State { return m.stop(SelfTest, "self_test") }
+// toSelfTest opens the lane, as far as the mode lets it. An emergency that
+// nobody has signed off outlasts the start of the machine.
+func toSelfTest(m *machine, in Input) State {
+	m.started = true
+	if m.mode != ModeNormal {
+		m.recordMode("start", in.At)
+	}
+	if m.o.Unsigned {
+		m.opening = &opening{since: in.At, restarted: true}
+		return m.stop(Emergency, reason.ModeEmergency.String())
+	}
+	return m.stop(SelfTest, "self_test")
+}
 
 // healthy names the first thing that is missing for service, or nothing.
 func (m *machine) healthy() string {
@@ -34,9 +47,10 @@ func (m *machine) healthy() string {
 // canRead reports whether a pass could be read at all.
 func (m *machine) canRead() bool { return m.docCam || m.scanner }
 
-func testDone(m *machine, _ Input) State {
+// testDone ends the self-test once every device has reported that it is well.
+func testDone(m *machine, in Input) State {
 	if m.emergency == On {
-		return Emergency
+		return m.openAll(in.At)
 	}
 	missing := m.healthy()
 	// The scanner alone would do, and so would an officer for every face, but
@@ -56,6 +70,7 @@ func testDone(m *machine, _ Input) State {
 	return Ready
 }
 
+// testOver serves with what there is, or names what is missing.
 func testOver(m *machine, _ Input) State {
 	m.tested = true
 	if missing := m.healthy(); missing != "" {
@@ -64,9 +79,10 @@ func testOver(m *machine, _ Input) State {
 	return Ready
 }
 
+// recoverService tests anew once nothing is missing any more.
 func recoverService(m *machine, in Input) State {
-	if in.kind == inEmergency && m.emergency == On {
-		return toEmergency(m, in)
+	if m.emergency == On {
+		return m.openAll(in.At)
 	}
 	if m.healthy() != "" {
 		return m.stop(OutOfService, m.healthy())
@@ -74,87 +90,18 @@ func recoverService(m *machine, in Input) State {
 	return m.stop(SelfTest, "self_test")
 }
 
-func setMode(m *machine, in Input) State {
-	m.mode = in.mode
-	return m.state
-}
-
-func openOrStay(m *machine, in Input) State {
-	m.mode = in.mode
-	if m.mode == ModeNormal {
-		return m.stop(SelfTest, "self_test")
-	}
-	return m.state
-}
-
-// changeMode lets a transaction that has begun go on; its decision sees the
-// mode, and the lane leaves service when it is over.
-func changeMode(m *machine, in Input) State {
-	m.mode = in.mode
-	if m.state == Ready {
-		return m.ready(in)
-	}
-	return m.state
-}
-
-func blockIfOn(m *machine, in Input) State { return m.ready(in) }
-
-func unblockIfOff(m *machine, _ Input) State {
-	if m.obstruction == Off {
-		return Ready
-	}
-	return Blocked
-}
-
-// Emergency.
-
-func toEmergency(m *machine, in Input) State {
-	if m.emergency != On {
-		return m.state
-	}
-	if m.tx != nil {
-		// The leaves are free by hardware now; who passes is counted, not
-		// admitted.
-		m.finish(reason.Failed, []reason.Reason{reason.ModeEmergency}, false, in.At)
-	}
-	m.alarm(in.At, reason.ModeEmergency)
-	return m.stop(Emergency, reason.ModeEmergency.String())
-}
-
-// signOff needs both: the hardware's reset and the officer's word.
-func signOff(m *machine, in Input) State {
-	if m.emergency != Off {
-		return Emergency
-	}
-	m.record(Entry{Kind: EntryState, At: in.At, Public: Public{Reasons: []reason.Reason{reason.OfficerDecision}, State: SelfTest.String(), Cause: "emergency_signed_off"}})
-	return m.stop(SelfTest, "self_test")
-}
-
-// Alarms that change nothing else.
-
-func alarmTailgating(m *machine, in Input) State {
-	m.alarm(in.At, reason.Tailgating)
-	return m.state
-}
-
-func alarmWrongWay(m *machine, in Input) State {
-	m.alarm(in.At, reason.WrongWay)
-	return m.state
-}
-
-func alarmForced(m *machine, in Input) State {
-	m.alarm(in.At, reason.Forced)
-	return m.state
-}
-
 // journalLost stops the lane: what it does could not be proven any more.
 func journalLost(m *machine, in Input) State {
-	if m.tx != nil {
+	if t := m.tx; t != nil {
+		if t.granted {
+			m.revoke(t.id)
+		}
 		m.finish(reason.Failed, []reason.Reason{reason.JournalFault}, false, in.At)
 	}
 	return m.stop(OutOfService, reason.JournalFault.String())
 }
 
+// deviceChanged stops the lane when the turnstile is lost.
 func deviceChanged(m *machine, in Input) State {
 	if m.turnstile {
 		return m.state
@@ -167,15 +114,11 @@ func deviceChanged(m *machine, in Input) State {
 
 // A traveller arrives and shows his pass.
 
-func begin(m *machine, in Input) State {
-	if m.presence != On {
-		return m.state
-	}
-	if m.state == Ready {
-		if next := m.serviceable(); next != Ready {
-			return next
-		}
-	}
+// recheck looks at everything again: somebody may have come, or service may have to end.
+func recheck(m *machine, in Input) State { return m.ready(in) }
+
+// begin takes the traveller who stands before the gate.
+func (m *machine) begin(in Input) State {
 	m.session++
 	m.last = nil
 	m.o.Tracker.Begin()
@@ -184,14 +127,7 @@ func begin(m *machine, in Input) State {
 	return Reading
 }
 
-// serviceable is the state the lane should be in without a traveller.
-func (m *machine) serviceable() State {
-	if m.mode == ModeNormal && m.obstruction == Off && m.healthy() == "" {
-		return Ready
-	}
-	return m.ready(Input{})
-}
-
+// leftEarly ends the transaction of a traveller who went away.
 func leftEarly(m *machine, in Input) State {
 	if m.presence == On {
 		return m.state
@@ -200,6 +136,7 @@ func leftEarly(m *machine, in Input) State {
 	return Ready
 }
 
+// readSymbol judges a code, and looks its holder up.
 func readSymbol(m *machine, in Input) State {
 	t := m.tx
 	if in.session != t.session || t.seen(in.payload) {
@@ -228,8 +165,8 @@ func (m *machine) look(in Input) State {
 	m.mustBePresent()
 	e := m.evidence(false)
 	m.tx.step(StepAccount, m.o.Mono())
-	if next := m.tryDecide(e, in); next == Deciding {
-		return Deciding
+	if next := m.tryDecide(e, in); next != m.state {
+		return next
 	}
 	return Matching
 }
@@ -256,6 +193,7 @@ func (m *machine) tryDecide(e Evidence, in Input) State {
 	return m.decide(e, now)
 }
 
+// keepFace gathers a frame while the pass is still to come.
 func keepFace(m *machine, in Input) State {
 	if in.session == m.tx.looking {
 		m.keep(in.face, in.At)
@@ -271,6 +209,7 @@ func documentShown(m *machine, in Input) State {
 	return m.state
 }
 
+// matchFace gathers a frame and decides once every input is in.
 func matchFace(m *machine, in Input) State {
 	if in.session != m.tx.looking {
 		return m.state
@@ -279,6 +218,7 @@ func matchFace(m *machine, in Input) State {
 	return rematch(m, in)
 }
 
+// rematch decides once every input is in.
 func rematch(m *machine, in Input) State {
 	m.mustBePresent()
 	return m.tryDecide(m.evidence(false), in)
@@ -293,6 +233,7 @@ func eyesWhileMatching(m *machine, in Input) State {
 	return m.decide(m.evidence(true), in.At)
 }
 
+// decideNow decides on what there is: the time is up.
 func decideNow(m *machine, in Input) State {
 	m.mustBePresent()
 	return m.decide(m.evidence(true), in.At)
@@ -300,11 +241,13 @@ func decideNow(m *machine, in Input) State {
 
 // The decision is durable: carry it out.
 
+// recordFailed stops the lane: the decision is not on record.
 func recordFailed(m *machine, in Input) State {
 	m.journal = false
 	return journalLost(m, in)
 }
 
+// carryOut does what was decided, now that it is durable, if it still may be.
 func carryOut(m *machine, in Input) State {
 	t := m.tx
 	if in.tx != t.id || in.entry != EntryDecision {
@@ -324,6 +267,9 @@ func carryOut(m *machine, in Input) State {
 	if m.presence != On {
 		m.finish(reason.Abandoned, nil, false, in.At)
 		return Ready
+	}
+	if m.mustConfirm() {
+		return Confirming // ordered while the record went to the disk
 	}
 	// The last moment: whatever changed while the record went to the disk
 	// withholds the grant, and so does it that the one who matched is gone.
@@ -348,129 +294,10 @@ func (m *machine) grant(at int64) State {
 	return Granted
 }
 
-func (m *machine) ours(in Input) bool { return in.tx == m.tx.id }
-
-func moving(m *machine, in Input) State {
-	if m.ours(in) {
-		m.tx.step(StepGateMoving, in.At)
-		m.show(false)
-	}
-	return m.state
-}
-
-func grantFailed(m *machine, in Input) State {
-	if !m.ours(in) {
-		return m.state
-	}
-	m.tx.granted = false
-	m.finish(reason.Failed, []reason.Reason{reason.DeviceFault}, false, in.At)
-	return ReferredAway
-}
-
-// withdraw takes the grant back while nobody has started to pass.
-func (m *machine) withdraw(o reason.Outcome, set []reason.Reason, at int64) State {
-	m.o.Turnstile.Revoke(m.tx.id)
-	m.finish(o, set, true, at)
-	return ReferredAway
-}
-
-func recheckGrant(m *machine, in Input) State {
-	t := m.tx
-	if in.account != "" && in.account != t.claim.Pass.Account && in.account != t.claim.Pass.Organisation {
-		return m.state
-	}
-	return m.standOrWithdraw(in)
-}
-
-// standOrWithdraw decides whether the grant that was given stands.
-func (m *machine) standOrWithdraw(in Input) State {
-	if m.tx.officer != "" {
-		return m.state // an officer has decided, who knows more than the cache
-	}
-	e := m.evidence(true)
-	// Somebody stepping in is a level of its own here; the account and the face
-	// alone decide whether the grant stands.
-	e.Obstruction, e.CatchingUp = Off, false
-	if v := Decide(e, m.o.Policy); !v.Admit() {
-		return m.withdraw(v.Outcome, v.Reasons, in.At)
-	}
-	return m.state
-}
-
-func revokeJournalLost(m *machine, in Input) State {
-	m.o.Turnstile.Revoke(m.tx.id)
-	return journalLost(m, in)
-}
-
-func deviceWhileGranted(m *machine, in Input) State {
-	if m.turnstile {
-		return m.state
-	}
-	m.alarm(in.At, reason.DeviceFault)
-	return deviceChanged(m, in)
-}
-
-// The passage.
-
-func passageStarted(m *machine, in Input) State {
-	if !m.ours(in) {
-		return m.state
-	}
-	m.tx.step(StepPassageStarted, in.At)
-	m.o.Eyes.Stop()
-	return Passing
-}
-
-func passageCompleted(m *machine, in Input) State {
-	if !m.ours(in) {
-		return m.state
-	}
-	m.tx.step(StepPassageStarted, in.At)
-	m.tx.step(StepPassageCompleted, in.At)
-	m.moved(in.At)
-	m.finish(m.tx.through(), m.tx.overridden(), false, in.At)
-	return Clearing
-}
-
-func unused(m *machine, in Input) State {
-	if in.kind == inPassageTimeout && !m.ours(in) {
-		return m.state
-	}
-	return m.withdraw(reason.Abandoned, []reason.Reason{reason.PassageUnused}, in.At)
-}
-
-func passageStuck(m *machine, in Input) State {
-	if in.kind == inPassageTimeout && !m.ours(in) {
-		return m.state
-	}
-	// Nobody knows whether he went through; no timer says so.
-	m.alarm(in.At, reason.Obstruction)
-	m.finish(reason.Failed, []reason.Reason{reason.Obstruction}, false, in.At)
-	return m.stop(Blocked, reason.Obstruction.String())
-}
-
-func wrongWayGranted(m *machine, in Input) State {
-	m.alarm(in.At, reason.WrongWay)
-	m.o.Turnstile.Revoke(m.tx.id)
-	m.finish(reason.Abandoned, nil, true, in.At)
-	return Clearing
-}
-
-func clearedIfOff(m *machine, _ Input) State {
-	if m.obstruction == Off {
-		return Ready
-	}
-	return Clearing
-}
-
-func blockedAfter(m *machine, in Input) State {
-	m.alarm(in.At, reason.Obstruction)
-	return m.stop(Blocked, reason.Obstruction.String())
-}
-
 // After a referral the officer has the traveller; the lane waits until the
 // place before it is empty.
 
+// leftReferred is ready for the next once the traveller has gone.
 func leftReferred(m *machine, _ Input) State {
 	if m.presence == On {
 		return m.state
@@ -478,6 +305,7 @@ func leftReferred(m *machine, _ Input) State {
 	return Ready
 }
 
+// referredOver goes on waiting while he stands there.
 func referredOver(m *machine, in Input) State {
 	if m.presence == On {
 		m.deadline = in.At + m.o.Times.Referred.Nanoseconds()

@@ -8,8 +8,8 @@ import (
 
 // An officer may let a referred traveller through while he stands there. His
 // act is a decision of its own under the transaction's id: durable before the
-// grant, one grant, closed by a sensor, and recorded with his id and with every
-// reason that he overrode. What is final, an emergency, an obstruction or a
+// grant, one grant, closed by a sensor, and recorded with his id, the code of his
+// reason and every reason that he overrode. What is final, an emergency, an obstruction or a
 // journal that takes no records, he cannot override, nor can a turnstile be
 // granted that is not there.
 
@@ -17,19 +17,17 @@ import (
 // last.
 func override(m *machine, in Input) State {
 	t := m.last
-	if t == nil || in.tx != t.id || in.officer == "" || m.presence != On || !m.mayOverride() {
+	if t == nil || in.tx != t.id || in.officer == "" || in.why == "" || m.presence != On || !m.mayOverride() {
 		return m.state
 	}
 	m.last = nil // one act, one decision
 	m.tx = &transaction{
 		id: t.id, begun: in.At, steps: map[string]int64{StepPresence: 0}, read: t.read, claim: t.claim,
-		marks: t.marks, officer: in.officer,
+		marks: t.marks, officer: in.officer, why: in.why,
 	}
 	m.tx.verdict = Verdict{Outcome: reason.Overridden, Reasons: reason.Add(slices.Clone(t.verdict.Reasons), reason.OfficerDecision)}
 	m.tx.step(StepVerdict, in.At)
-	m.record(Entry{
-		Tx: t.id, Kind: EntryDecision, At: in.At, Public: m.public(reason.Overridden, m.tx.verdict.Reasons), Personal: m.tx.officers(),
-	})
+	m.recordDecision(in.At)
 	return Deciding
 }
 
@@ -69,6 +67,26 @@ func (t *transaction) referred(o reason.Outcome) *transaction {
 	return &transaction{id: t.id, read: t.read, claim: t.claim, marks: t.marks, verdict: t.verdict}
 }
 
+// stamp notes that an officer has stamped the pass of the traveller who was
+// referred last: the count begins anew at once.
+func stamp(m *machine, in Input) State {
+	t := m.last
+	if t == nil || in.tx != t.id || in.officer == "" || t.claim.Fault != 0 || t.claim.Pass.Number == "" || !m.journal {
+		return m.state
+	}
+	p := personal(t.claim)
+	p.Officer = in.officer
+	m.record(Entry{Tx: t.id, Kind: EntryStamp, At: in.At, Personal: p, Public: Public{Reasons: []reason.Reason{reason.OfficerDecision}}})
+	m.o.Register.Stamped(t.claim.Pass.Number, in.At)
+	m.cause = CauseStamped
+	m.show(false)
+	return m.state
+}
+
+// CauseStamped is what a view says once the pass of a referred traveller was
+// stamped.
+const CauseStamped = "stamped"
+
 // through is the outcome of a completed passage.
 func (t *transaction) through() reason.Outcome {
 	if t.officer != "" {
@@ -83,16 +101,6 @@ func (t *transaction) overridden() []reason.Reason {
 		return nil
 	}
 	return t.verdict.Reasons
-}
-
-// officers is the sealed part of an officer's decision.
-func (t *transaction) officers() *Personal {
-	p := personal(t.claim)
-	if p == nil {
-		p = &Personal{}
-	}
-	p.Officer = t.officer
-	return p
 }
 
 // moved notes a completed passage of a pass that was read.

@@ -27,7 +27,7 @@ func referredRig(t *testing.T) (*rig, TxID) {
 
 func TestOfficerLetsAReferredTravellerThrough(t *testing.T) {
 	r, tx := referredRig(t)
-	r.give(Override(0, tx, "o-17"))
+	r.give(Override(0, tx, "o-17", "document_checked"))
 	if r.m.state != Deciding || len(r.grants) != 0 {
 		t.Fatalf("state %v, granted before the record: %v", r.m.state, r.grants)
 	}
@@ -36,7 +36,7 @@ func TestOfficerLetsAReferredTravellerThrough(t *testing.T) {
 		t.Fatalf("state %v, grants %v, durable %v", r.m.state, r.grants, r.durable[tx])
 	}
 	r.give(AccountChanged(0, "")) // the officer knew it
-	r.give(PassageStarted(0, tx), Presence(0, Off), PassageCompleted(0, tx))
+	r.give(PassageStarted(0, tx), Presence(0, Off), PassageCompleted(0, tx, DirExit))
 	r.flushAll()
 	last := r.entries[len(r.entries)-1]
 	want := []reason.Reason{reason.AccountSuspended, reason.OfficerDecision}
@@ -54,26 +54,28 @@ func TestOfficerLetsAReferredTravellerThrough(t *testing.T) {
 
 func TestOverridesThatChangeNothing(t *testing.T) {
 	for name, do := range map[string]func(r *rig, tx TxID){
-		"another transaction": func(r *rig, tx TxID) { tx[0]++; r.give(Override(0, tx, "o-17")) },
-		"nobody":              func(r *rig, tx TxID) { r.give(Override(0, tx, "")) },
-		"he has gone":         func(r *rig, tx TxID) { r.give(Presence(0, Off), Override(0, tx, "o-17")) },
-		"another came":        func(r *rig, tx TxID) { r.give(Presence(0, Off), Presence(0, On), Override(0, tx, "o-17")) },
-		"emergency":           func(r *rig, tx TxID) { r.give(EmergencyInput(0, On), Override(0, tx, "o-17")) },
-		"emergency unknown":   func(r *rig, tx TxID) { r.give(EmergencyInput(0, Unknown), Override(0, tx, "o-17")) },
-		"obstruction":         func(r *rig, tx TxID) { r.give(Obstruction(0, On), Override(0, tx, "o-17")) },
-		"journal fault":       func(r *rig, tx TxID) { r.give(JournalLost(0), Override(0, tx, "o-17")) },
-		"turnstile away":      func(r *rig, tx TxID) { r.give(TurnstileUp(0, false), Override(0, tx, "o-17")) },
-		"journal fails":       func(r *rig, tx TxID) { r.give(Override(0, tx, "o-17")); r.flush(errDisk) },
+		"another transaction": func(r *rig, tx TxID) { tx[0]++; r.give(Override(0, tx, "o-17", "document_checked")) },
+		"nobody":              func(r *rig, tx TxID) { r.give(Override(0, tx, "", "document_checked")) },
+		"he has gone":         func(r *rig, tx TxID) { r.give(Presence(0, Off), Override(0, tx, "o-17", "document_checked")) },
+		"another came": func(r *rig, tx TxID) {
+			r.give(Presence(0, Off), Presence(0, On), Override(0, tx, "o-17", "document_checked"))
+		},
+		"emergency":         func(r *rig, tx TxID) { r.give(EmergencyInput(0, On), Override(0, tx, "o-17", "document_checked")) },
+		"emergency unknown": func(r *rig, tx TxID) { r.give(EmergencyInput(0, Unknown), Override(0, tx, "o-17", "document_checked")) },
+		"obstruction":       func(r *rig, tx TxID) { r.give(Obstruction(0, On), Override(0, tx, "o-17", "document_checked")) },
+		"journal fault":     func(r *rig, tx TxID) { r.give(JournalLost(0), Override(0, tx, "o-17", "document_checked")) },
+		"turnstile away":    func(r *rig, tx TxID) { r.give(TurnstileUp(0, false), Override(0, tx, "o-17", "document_checked")) },
+		"journal fails":     func(r *rig, tx TxID) { r.give(Override(0, tx, "o-17", "document_checked")); r.flush(errDisk) },
 		"obstruction meanwhile": func(r *rig, tx TxID) {
-			r.give(Override(0, tx, "o-17"), Obstruction(0, On))
+			r.give(Override(0, tx, "o-17", "document_checked"), Obstruction(0, On))
 			r.flushAll()
 		},
 		"emergency meanwhile": func(r *rig, tx TxID) {
-			r.give(Override(0, tx, "o-17"), EmergencyInput(0, On))
+			r.give(Override(0, tx, "o-17", "document_checked"), EmergencyInput(0, On))
 			r.flushAll()
 		},
 		"gone meanwhile": func(r *rig, tx TxID) {
-			r.give(Override(0, tx, "o-17"), Presence(0, Off))
+			r.give(Override(0, tx, "o-17", "document_checked"), Presence(0, Off))
 			r.flushAll()
 		},
 	} {
@@ -90,11 +92,11 @@ func TestOverridesThatChangeNothing(t *testing.T) {
 
 func TestOneActOneGrant(t *testing.T) {
 	r, tx := referredRig(t)
-	r.give(Override(0, tx, "o-17"), Override(0, tx, "o-17"))
+	r.give(Override(0, tx, "o-17", "document_checked"), Override(0, tx, "o-17", "document_checked"))
 	r.flushAll()
-	r.give(Override(0, tx, "o-17"), PassageTimeout(0, tx))
+	r.give(Override(0, tx, "o-17", "document_checked"), PassageTimeout(0, tx))
 	r.flushAll()
-	r.give(Override(0, tx, "o-17"))
+	r.give(Override(0, tx, "o-17", "document_checked"))
 	r.flushAll()
 	if len(r.grants) != 1 || r.m.state != ReferredAway {
 		t.Fatalf("%d grants, state %v", len(r.grants), r.m.state)
@@ -111,7 +113,7 @@ func TestAdmittedTravellerIsNotOverridden(t *testing.T) {
 	if r.m.state != Granted {
 		t.Fatalf("state %v", r.m.state)
 	}
-	r.give(Override(0, r.m.tx.id, "o-17"))
+	r.give(Override(0, r.m.tx.id, "o-17", "document_checked"))
 	if len(r.grants) != 1 || r.m.tx.officer != "" {
 		t.Fatalf("grants %v", r.grants)
 	}

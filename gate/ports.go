@@ -34,6 +34,9 @@ type Register interface {
 	// Moved notes a completed passage; Pass answers with it from then on, and
 	// it survives a restart.
 	Moved(number string, d Direction, at int64)
+	// Stamped notes that an officer has stamped the pass just now; Pass answers
+	// with it from then on, and it survives a restart.
+	Stamped(number string, at int64)
 	// Unsure notes that nobody knows whether the person with this pass went
 	// through: what was known of its last movement is worth nothing.
 	Unsure(number string)
@@ -105,10 +108,13 @@ type Clock interface {
 
 // Entry kinds of a lane's records.
 const (
-	EntryDecision = "decision" // what was decided, before anything moves
-	EntryOutcome  = "outcome"  // what came of it
-	EntryAlarm    = "alarm"    // safety or security, outside or inside a transaction
-	EntryState    = "lane_state"
+	EntryDecision  = "decision" // what was decided, before anything moves
+	EntryOutcome   = "outcome"  // what came of it
+	EntryAlarm     = "alarm"    // safety or security, outside or inside a transaction
+	EntryState     = "lane_state"
+	EntryMode      = "lane_mode"      // one order ends and another holds
+	EntryDirection = "lane_direction" // a reversible lane was turned
+	EntryStamp     = "stamp"          // an officer has stamped the pass of a transaction
 )
 
 // Entry is one record of the lane. Only Personal holds personal data.
@@ -130,22 +136,32 @@ type Public struct {
 	Direction string          `json:"direction,omitempty"`
 	Policy    uint64          `json:"policy,omitempty"` // version of headquarters' policy
 	Mode      string          `json:"mode,omitempty"`
-	State     string          `json:"state,omitempty"`
-	Cause     string          `json:"cause,omitempty"`
-	Granted   bool            `json:"granted,omitempty"`
-	Faces     *FaceCount      `json:"faces,omitempty"`
+	// From is the mode or the direction before a change, By who ordered it, ForMS
+	// how long the mode is to last, 0 until it is taken back.
+	From    string     `json:"from,omitempty"`
+	By      string     `json:"by,omitempty"`
+	ForMS   int64      `json:"for_ms,omitempty"`
+	State   string     `json:"state,omitempty"`
+	Cause   string     `json:"cause,omitempty"`
+	Granted bool       `json:"granted,omitempty"`
+	Faces   *FaceCount `json:"faces,omitempty"`
 	// Restarts is how often what was gathered of a face was dropped.
-	Restarts  int              `json:"face_restarts,omitempty"`
-	Revoked   bool             `json:"revoked,omitempty"`
-	Steps     map[string]int64 `json:"steps_us,omitempty"` // since presence
-	Score     float64          `json:"score,omitempty"`
-	Threshold float64          `json:"threshold,omitempty"`
-	Frames    int              `json:"frames,omitempty"`
-	Model     string           `json:"model,omitempty"`
-	Reference string           `json:"reference,omitempty"` // whose the face was compared with: cache or pass
-	Liveness  string           `json:"liveness,omitempty"`
-	LiveBy    string           `json:"liveness_version,omitempty"`
-	Live      *bool            `json:"liveness_enforced,omitempty"`
+	Restarts int  `json:"face_restarts,omitempty"`
+	Revoked  bool `json:"revoked,omitempty"`
+	// Withheld says that an admission on record was not carried out.
+	Withheld bool `json:"withheld,omitempty"`
+	// Why is the code of the officer's reason, with his decision.
+	Why            string           `json:"officer_reason,omitempty"`
+	Reconciliation *Reconciliation  `json:"reconciliation,omitempty"`
+	Steps          map[string]int64 `json:"steps_us,omitempty"` // since presence
+	Score          float64          `json:"score,omitempty"`
+	Threshold      float64          `json:"threshold,omitempty"`
+	Frames         int              `json:"frames,omitempty"`
+	Model          string           `json:"model,omitempty"`
+	Reference      string           `json:"reference,omitempty"` // whose the face was compared with: cache or pass
+	Liveness       string           `json:"liveness,omitempty"`
+	LiveBy         string           `json:"liveness_version,omitempty"`
+	Live           *bool            `json:"liveness_enforced,omitempty"`
 }
 
 // Personal is the part of a record that is sealed.
@@ -154,23 +170,26 @@ type Personal struct {
 	PassType     string `json:"pass_type"`
 	Account      string `json:"account"`
 	Organisation string `json:"organisation,omitempty"`
-	Officer      string `json:"officer,omitempty"` // who overrode the decision: a service id
+	Officer      string `json:"officer,omitempty"` // who overrode, confirmed or ordered: a service id
 }
 
 // View is what the lane looks like from outside, without personal data.
 type View struct {
-	State   State
-	Mode    Mode
-	Cause   string // why the lane is not in service, a word of a fixed list
-	Hint    string // what the traveller can do better
-	Since   int64
-	Tx      TxID // zero outside a transaction
-	Outcome reason.Outcome
-	Reasons []reason.Reason
-	Detail  string // what is wrong with the pass's seal, for the technician
-	Notices []Notice
-	Steps   map[string]int64 // microseconds since presence
-	Granted bool
+	State State
+	Mode  Mode
+	Order Order // that the mode is by
+	// Direction is the way in which travellers pass.
+	Direction Direction
+	Cause     string // why the lane is not in service, a word of a fixed list
+	Hint      string // what the traveller can do better
+	Since     int64
+	Tx        TxID // zero outside a transaction
+	Outcome   reason.Outcome
+	Reasons   []reason.Reason
+	Detail    string // what is wrong with the pass's seal, for the technician
+	Notices   []Notice
+	Steps     map[string]int64 // microseconds since presence
+	Granted   bool
 	// Finished marks the one view that closes its transaction.
 	Finished bool
 }

@@ -36,7 +36,7 @@ func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
 				}
 				used[id] = true
 				switch {
-				case r.m.emergency != Off, r.m.obstruction != Off, !r.m.turnstile, !r.m.journal, r.m.presence != On, r.m.mode != ModeNormal:
+				case r.m.emergency != Off, r.m.opening != nil, r.m.obstruction != Off, !r.m.turnstile, !r.m.journal, r.m.presence != On, r.m.mode != ModeNormal:
 					t.Fatalf("granted in spite of a bar: %+v", r.m)
 				case r.account["a1"].Status != AccountActive:
 					t.Fatal("granted to an account that is not active")
@@ -54,7 +54,7 @@ func TestNeverOpensWithoutADurableAdmission(t *testing.T) {
 				t.Fatalf("state %v with transaction %v", s, r.m.tx != nil)
 			}
 			// A right taken away wins until the passage starts.
-			if bar := r.bar(); r.m.state == Granted && bar != 0 {
+			if bar := r.bar(); r.m.state == Granted && bar != 0 && r.m.mayRevoke() {
 				t.Fatalf("the grant stands in spite of %v", bar)
 			}
 			if r.m.emergency == On && r.m.state != Emergency && r.m.state != Closed && r.m.state != Maintenance {
@@ -209,7 +209,7 @@ func TestRightTakenAwayWinsUntilThePassageStarts(t *testing.T) {
 			func() { r.flush(nil) },
 			func() { r.give(GrantAccepted(0, id())) },
 			func() { r.give(PassageStarted(0, id())) },
-			func() { r.give(PassageCompleted(0, id())) },
+			func() { r.give(PassageCompleted(0, id(), DirExit)) },
 		}
 		const started = 7 // steps after which the passage has started
 		at := rapid.IntRange(0, len(way)-1).Draw(t, "after so many steps")
@@ -291,11 +291,11 @@ func act(t *rapid.T, r *rig) {
 		func() { r.give(GrantAccepted(0, id)) },
 		func() { r.give(GrantFailed(0, id)) },
 		func() { r.give(PassageStarted(0, id)) },
-		func() { r.give(PassageCompleted(0, id)) },
+		func() { r.give(PassageCompleted(0, id, DirExit)) },
 		func() { r.give(PassageTimeout(0, id)) },
-		func() { r.give(SecondPassage(0)) },
-		func() { r.give(ReversePassage(0)) },
-		func() { r.give(ForcedPassage(0)) },
+		func() { r.give(SecondPassage(0, DirExit)) },
+		func() { r.give(ReversePassage(0, DirExit)) },
+		func() { r.give(ForcedPassage(0, DirExit)) },
 		func() {
 			a := r.account["a1"]
 			a.Status = rapid.SampledFrom([]AccountStatus{AccountActive, AccountActive, AccountSuspended}).Draw(t, "status")
@@ -319,9 +319,9 @@ func act(t *rapid.T, r *rig) {
 		},
 		func() { r.give(DocumentSeen(0, r.documents())) },
 		func() {
-			r.give(SetMode(0, rapid.SampledFrom([]Mode{ModeNormal, ModeNormal, ModeClosed, ModeMaintenance}).Draw(t, "mode")))
+			r.give(SetMode(0, Order{Mode: rapid.SampledFrom([]Mode{ModeNormal, ModeNormal, ModeClosed, ModeMaintenance}).Draw(t, "mode"), By: ByStation}))
 		},
-		func() { r.give(SignOff(0)) },
+		func() { r.give(SignOff(0, "o-17")) },
 		func() { r.give(JournalRoom(0, rapid.Bool().Draw(t, "room"))) },
 		func() { r.give(Fit(0, rapid.SampledFrom([]string{"", "", CauseTamper}).Draw(t, "unfit"))) },
 		func() { r.catch = rapid.IntRange(0, 4).Draw(t, "catch") == 0 },

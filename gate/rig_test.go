@@ -43,6 +43,7 @@ type rig struct {
 	pending []func(error) // records on their way to the disk
 	durable map[TxID]reason.Outcome
 	grants  []TxID
+	ways    []Direction
 	revoked []TxID
 	views   []View
 	watched []uint32
@@ -85,7 +86,7 @@ func newRig(t helper) *rig {
 	r.listed = map[string]bool{}
 	r.passes = map[string]PassState{"P1": {Stamped: r.wall.Add(-24 * time.Hour)}}
 	o := Options{
-		Policy: goodPolicy(), Times: DefaultTimes(), Mode: ModeNormal,
+		Policy: goodPolicy(), Times: DefaultTimes(), Order: Order{Mode: ModeNormal},
 		Passes: r, Accounts: r, Register: r, References: r, Matcher: r, Tracker: r, Recorder: r, Turnstile: r, Eyes: r, Screen: r, Clock: r,
 		Mono: func() int64 { return r.now },
 		NewID: func() TxID {
@@ -95,6 +96,9 @@ func newRig(t helper) *rig {
 	}
 	if err := o.check(); err != nil {
 		t.Fatal(err)
+	}
+	if o.Order.Mode == 0 {
+		o.Order.Mode = ModeNormal
 	}
 	r.m = newMachine(o, func(in Input) { r.inbox = append(r.inbox, in) })
 	return r
@@ -115,6 +119,11 @@ func (r *rig) Pass(n string) PassState { return r.passes[n] }
 func (r *rig) Moved(n string, d Direction, _ int64) {
 	p := r.passes[n]
 	p.Last = Movement{Known: true, Direction: d}
+	r.passes[n] = p
+}
+func (r *rig) Stamped(n string, _ int64) {
+	p := r.passes[n]
+	p.Stamped = r.wall
 	r.passes[n] = p
 }
 func (r *rig) Unsure(n string) { r.unsure = append(r.unsure, n) }
@@ -148,7 +157,8 @@ func (r *rig) Record(e Entry, done func(error)) error {
 	return nil
 }
 
-func (r *rig) Grant(id TxID, _ Direction, _ time.Duration) error {
+func (r *rig) Grant(id TxID, d Direction, _ time.Duration) error {
+	r.ways = append(r.ways, d)
 	r.grants = append(r.grants, id)
 	return r.jammed
 }

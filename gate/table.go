@@ -15,6 +15,7 @@ const (
 	Ready                     // empty, waiting for a traveller
 	Reading                   // somebody is there, no verified pass yet
 	Matching                  // a verified pass, no decided match yet
+	Confirming                // would be admitted, an officer has to confirm
 	Deciding                  // decided, the record is on its way to the disk
 	Granted                   // the turnstile may let one person through
 	Passing                   // a person is going through
@@ -28,7 +29,7 @@ const (
 )
 
 var stateText = [stateCount]string{
-	"closed", "self_test", "ready", "reading", "matching", "deciding", "granted", "passing",
+	"closed", "self_test", "ready", "reading", "matching", "confirming", "deciding", "granted", "passing",
 	"clearing", "referred", "blocked", "emergency", "maintenance", "out_of_service",
 }
 
@@ -81,6 +82,12 @@ const (
 	inJournal
 	inFit
 	inOverride
+	inConfirm
+	inStamp
+	inTurn
+	inDoor
+	inHeldOpen
+	inObjectLeft
 	inTimeout
 	inputCount
 )
@@ -88,7 +95,8 @@ const (
 var inputText = [inputCount]string{
 	"start", "presence", "symbol", "face", "document", "recorded", "record_failed", "grant_accepted", "grant_failed",
 	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
-	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "fit", "override", "timeout",
+	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "fit", "override",
+	"confirm", "stamp", "direction", "door", "held_open", "object_left", "timeout",
 }
 
 // move is one cell of the table: it acts and names the next state. It never
@@ -108,6 +116,8 @@ func (s State) limit(t Times) time.Duration {
 		return t.Reading
 	case Matching:
 		return t.Matching
+	case Confirming:
+		return t.Confirming
 	case Deciding:
 		return t.Deciding
 	case Granted:
@@ -125,7 +135,13 @@ func (s State) limit(t Times) time.Duration {
 
 // newTable is the whole behaviour of the lane: for every state the answer to
 // every input. What a state does not name below it answers as base does, and
-// base says nothing but "stay", or handles what must be handled anywhere.
+// base says nothing but "stay", or handles what must be handled anywhere. No
+// cell is empty: see docs/lane.md, which a test holds to this table.
+//
+// A lane with two doors that are never open at once is another type of lane: a
+// row or two of its own (between the doors, second door granted) in a table made
+// like this one, since a machine has its table as a value. Nothing else here
+// knows how many doors there are.
 func newTable() [stateCount]row {
 	base := row{
 		inStart: stay, inPresence: stay, inSymbol: stay, inFace: stay, inDocument: stay,
@@ -134,7 +150,9 @@ func newTable() [stateCount]row {
 		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
 		inSecondPassage: alarmTailgating, inReverse: alarmWrongWay, inForced: alarmForced,
 		inObstruction: stay, inEmergency: toEmergency, inTurnstile: deviceChanged, inEyes: stay,
-		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inFit: stay, inOverride: stay, inTimeout: stay,
+		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inFit: stay, inOverride: stay,
+		inConfirm: stay, inStamp: stay, inTurn: stay,
+		inDoor: stay, inHeldOpen: alarmHeldOpen, inObjectLeft: alarmObjectLeft, inTimeout: stay,
 	}
 	with := func(cells map[input]move) row {
 		r := base
@@ -145,24 +163,57 @@ func newTable() [stateCount]row {
 	}
 	// Nobody is being served in these; a traveller who comes is not begun.
 	idle := func(cells map[input]move) row {
-		all := map[input]move{inTurnstile: stay, inMode: setMode}
+		all := map[input]move{inTurnstile: stay, inMode: openOrStay}
 		maps.Copy(all, cells)
 		return with(all)
 	}
 	return [stateCount]row{
-		Closed:       idle(map[input]move{inStart: toSelfTest, inMode: openOrStay}),
-		SelfTest:     with(map[input]move{inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inJournal: testDone, inFit: testDone, inTimeout: testOver, inMode: setMode}),
-		Ready:        with(map[input]move{inPresence: begin, inFace: stay, inObstruction: blockIfOn, inJournal: blockIfOn, inFit: blockIfOn, inEyes: blockIfOn, inMode: changeMode}),
-		Reading:      with(map[input]move{inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inDocument: documentShown, inEyes: stay, inTimeout: decideNow, inMode: changeMode, inForced: alarmForced}),
-		Matching:     with(map[input]move{inPresence: leftEarly, inSymbol: stay, inFace: matchFace, inAccount: rematch, inEyes: eyesWhileMatching, inTimeout: decideNow}),
-		Deciding:     with(map[input]move{inPresence: stay, inFace: followFace, inRecorded: carryOut, inRecordFailed: recordFailed, inTimeout: recordFailed, inTurnstile: stay}),
-		Granted:      with(map[input]move{inGrantAccepted: moving, inGrantFailed: grantFailed, inPassageStarted: passageStarted, inPassageCompleted: passageCompleted, inPassageTimeout: unused, inFace: watchGrant, inAccount: recheckGrant, inTimeout: unused, inRecordFailed: revokeJournalLost, inReverse: wrongWayGranted, inTurnstile: deviceWhileGranted}),
-		Passing:      with(map[input]move{inPassageCompleted: passageCompleted, inPassageTimeout: passageStuck, inReverse: wrongWayGranted, inTimeout: passageStuck, inTurnstile: deviceWhileGranted}),
-		Clearing:     with(map[input]move{inObstruction: clearedIfOff, inPresence: clearedIfOff, inTimeout: blockedAfter, inTurnstile: deviceChanged}),
-		ReferredAway: with(map[input]move{inPresence: leftReferred, inOverride: override, inTimeout: referredOver, inTurnstile: deviceChanged}),
-		Blocked:      with(map[input]move{inObstruction: unblockIfOff, inPresence: stay, inTimeout: stay}),
-		Emergency:    idle(map[input]move{inSignOff: signOff, inEmergency: stay, inRecordFailed: stay}),
-		Maintenance:  idle(map[input]move{inRecordFailed: stay, inMode: openOrStay}),
-		OutOfService: idle(map[input]move{inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService, inJournal: recoverService, inFit: recoverService, inRecordFailed: stay, inMode: openOrStay}),
+		Closed: idle(map[input]move{inStart: toSelfTest, inTurn: turn}),
+		SelfTest: with(map[input]move{
+			inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inJournal: testDone,
+			inFit: testDone, inTimeout: testOver, inMode: setMode,
+		}),
+		Ready: with(map[input]move{
+			inPresence: recheck, inObstruction: recheck, inJournal: recheck, inEmergency: recheck, inTurnstile: recheck,
+			inFit: recheck, inEyes: recheck,
+			inHeldOpen: heldOpenReady, inMode: changeModeReady, inTurn: turn,
+		}),
+		Reading: with(map[input]move{
+			inPresence: leftEarly, inSymbol: readSymbol, inFace: keepFace, inDocument: documentShown, inTimeout: decideNow,
+		}),
+		Matching: with(map[input]move{
+			inPresence: leftEarly, inFace: matchFace, inAccount: rematch, inEyes: eyesWhileMatching, inMode: changeModeMatching,
+			inTimeout: decideNow,
+		}),
+		Confirming: with(map[input]move{
+			inPresence: leftEarly, inFace: followWaiting, inAccount: reconsider, inMode: reconsider, inConfirm: confirm,
+			inTimeout: confirmLate,
+		}),
+		Deciding: with(map[input]move{
+			inFace: followFace, inRecorded: carryOut, inRecordFailed: recordFailed, inTurnstile: stay, inTimeout: recordFailed,
+		}),
+		Granted: with(map[input]move{
+			inGrantAccepted: moving, inGrantFailed: grantFailed, inPassageStarted: passageStarted, inPassageCompleted: passageCompleted,
+			inPassageTimeout: unused, inFace: watchGrant, inAccount: recheckGrant, inObstruction: steppedBack,
+			inEmergency: emergencyWhileGranted, inReverse: wrongWayGranted, inTurnstile: deviceWhileGranted, inTimeout: unused,
+		}),
+		Passing: with(map[input]move{
+			inPassageCompleted: passageCompleted, inPassageTimeout: passageStuck, inReverse: wrongWayGranted,
+			inTurnstile: deviceWhileGranted, inTimeout: passageStuck,
+		}),
+		Clearing: with(map[input]move{inObstruction: clearedIfOff, inTimeout: blockedAfter}),
+		ReferredAway: with(map[input]move{
+			inPresence: leftReferred, inOverride: override, inStamp: stamp, inTimeout: referredOver,
+		}),
+		Blocked: with(map[input]move{inObstruction: unblockIfOff, inDoor: unblockIfOff}),
+		Emergency: idle(map[input]move{
+			inSignOff: signOff, inRecorded: signedOff, inRecordFailed: signOffLost, inEmergency: emergencyLevel, inMode: setMode,
+			inPassageCompleted: countFree, inSecondPassage: countFree, inReverse: countFree, inForced: countFree,
+		}),
+		Maintenance: idle(map[input]move{inRecordFailed: stay}),
+		OutOfService: idle(map[input]move{
+			inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService,
+			inJournal: recoverService, inFit: recoverService, inRecordFailed: stay,
+		}),
 	}
 }

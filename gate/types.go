@@ -233,30 +233,6 @@ type Match struct {
 	LivenessVersion string
 }
 
-// Mode is how the lane is run.
-type Mode uint8
-
-// The modes of a lane.
-const (
-	ModeNormal Mode = iota + 1
-	ModeClosed
-	ModeMaintenance
-)
-
-// String is the mode in the words of records.
-func (m Mode) String() string {
-	switch m {
-	case ModeNormal:
-		return "normal"
-	case ModeClosed:
-		return "closed"
-	case ModeMaintenance:
-		return "maintenance"
-	default:
-		return "invalid"
-	}
-}
-
 // PassRule is what a type of pass needs.
 type PassRule struct {
 	// Level is the lowest account level that opens the gate by itself.
@@ -310,29 +286,32 @@ type Policy struct {
 
 // Times are the limits of the lane's states and waits.
 type Times struct {
-	SelfTest  time.Duration // devices to report after the start
-	Reading   time.Duration // presence to a verified pass
-	Matching  time.Duration // verified pass to a decided match
-	Deciding  time.Duration // decision to its durable record
-	Granted   time.Duration // grant to the start of the passage
-	Passing   time.Duration // start of the passage to its end
-	Clearing  time.Duration // end of the passage to an empty lane
-	Referred  time.Duration // referral to the next traveller
-	CatchUp   time.Duration // a decision waits so long for missed suspensions
-	GrantLife time.Duration // how long a grant may be on its way to the turnstile
+	SelfTest time.Duration // devices to report after the start
+	Reading  time.Duration // presence to a verified pass
+	Matching time.Duration // verified pass to a decided match
+	// Confirming is how long a traveller in supervised mode waits for an officer.
+	Confirming time.Duration
+	Deciding   time.Duration // decision to its durable record
+	Granted    time.Duration // grant to the start of the passage
+	Passing    time.Duration // start of the passage to its end
+	Clearing   time.Duration // end of the passage to an empty lane
+	Referred   time.Duration // referral to the next traveller
+	CatchUp    time.Duration // a decision waits so long for missed suspensions
+	GrantLife  time.Duration // how long a grant may be on its way to the turnstile
 }
 
 // DefaultTimes are the limits of a pedestrian turnstile lane.
 func DefaultTimes() Times {
 	return Times{
-		SelfTest: 10 * time.Second,
-		Reading:  15 * time.Second,
-		Matching: 6 * time.Second,
-		Deciding: 2 * time.Second,
-		Granted:  9 * time.Second,
-		Passing:  10 * time.Second,
-		Clearing: 20 * time.Second,
-		Referred: 10 * time.Second,
-		CatchUp:  2 * time.Second, GrantLife: 2 * time.Second,
+		SelfTest:   10 * time.Second,
+		Confirming: 30 * time.Second,
+		Reading:    15 * time.Second,
+		Matching:   6 * time.Second,
+		Deciding:   2 * time.Second,
+		Granted:    9 * time.Second,
+		Passing:    10 * time.Second,
+		Clearing:   20 * time.Second,
+		Referred:   10 * time.Second,
+		CatchUp:    2 * time.Second, GrantLife: 2 * time.Second,
 	}
 }

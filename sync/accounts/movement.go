@@ -40,6 +40,9 @@ type moves struct {
 // moveKey is the key of a pass's last movement.
 func (c *crypt) moveKey(number string) accountKey { return c.sum("movement\x00" + number) }
 
+// stampKey is the key of a pass's last stamp at this gate.
+func (c *crypt) stampKey(number string) accountKey { return c.sum("stamp here\x00" + number) }
+
 func (m *Movement) encode() []byte {
 	b := append(make([]byte, 0, moveSize), m.Direction)
 	b = binary.BigEndian.AppendUint64(b, uint64(m.Wall))
@@ -61,17 +64,29 @@ func decodeMovement(b []byte) (Movement, error) {
 // memory, and never waits; SaveMoves makes it durable. It belongs to this gate
 // alone, so that no synchronisation is needed. A movement that finds no room
 // is an error, and is not kept.
-func (r *Replica) Move(number string, m Movement) error { return r.move(number, &m) }
+func (r *Replica) Move(number string, m Movement) error { return r.move(number, r.crypt.moveKey, &m) }
 
 // Forget drops the last movement of a pass, for when nobody knows whether
 // another one happened. As Move, it counts at once and is saved by SaveMoves.
-func (r *Replica) Forget(number string) error { return r.move(number, nil) }
+func (r *Replica) Forget(number string) error { return r.move(number, r.crypt.moveKey, nil) }
 
-func (r *Replica) move(number string, m *Movement) error {
+// Stamp notes that the pass with that number was stamped at this gate, at the
+// moment of m. As Move, it counts at once and is saved by SaveMoves.
+func (r *Replica) Stamp(number string, m Movement) error {
+	return r.move(number, r.crypt.stampKey, &m)
+}
+
+// LastStamp gives the last stamp of the pass with that number at this gate;
+// false where none is known.
+func (r *Replica) LastStamp(number string) (m Movement, found bool, err error) {
+	return r.lastMove(number, r.crypt.stampKey)
+}
+
+func (r *Replica) move(number string, keyOf func(string) accountKey, m *Movement) error {
 	if number == "" || len(number) > wire.MaxPass {
 		return fmt.Errorf("note movement: %w: pass number of %d bytes", wire.ErrChange, len(number))
 	}
-	key := r.crypt.moveKey(number)
+	key := keyOf(number)
 	r.moves.mu.Lock()
 	defer r.moves.mu.Unlock()
 	if _, there := r.moves.m[key]; !there && len(r.moves.m) >= maxMoves {
@@ -84,10 +99,14 @@ func (r *Replica) move(number string, m *Movement) error {
 // LastMove gives the last movement of the pass with that number; false where
 // none is known.
 func (r *Replica) LastMove(number string) (m Movement, found bool, err error) {
+	return r.lastMove(number, r.crypt.moveKey)
+}
+
+func (r *Replica) lastMove(number string, keyOf func(string) accountKey) (m Movement, found bool, err error) {
 	if number == "" || len(number) > wire.MaxPass {
 		return Movement{}, false, nil
 	}
-	key := r.crypt.moveKey(number)
+	key := keyOf(number)
 	// Memory is asked first: an entry leaves it only after it was saved.
 	r.moves.mu.Lock()
 	wait, waits := r.moves.m[key]

@@ -13,9 +13,6 @@ import (
 	"bordergate/sync/wire"
 )
 
-// modeByStation is who orders a mode at the gate itself.
-const modeByStation = "station"
-
 // actWait is how long the lane has to show that it follows an act.
 const actWait = time.Second
 
@@ -58,7 +55,7 @@ func (c *control) act(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "the act did not come whole")
 		return
 	}
-	out := c.app.carryOut(r.Context(), signed)
+	out := c.app.carryOut(r.Context(), signed, true)
 	if out.Outcome != wire.OutcomeExecuted {
 		w.WriteHeader(http.StatusForbidden)
 	}
@@ -83,18 +80,19 @@ func (a *App) orderedAct(ctx context.Context, o link.Order) (done, error) {
 	if a.officers == nil {
 		return done{}, errNoKeys
 	}
-	if out := a.carryOut(ctx, o.Act); out.Outcome != wire.OutcomeExecuted {
+	if out := a.carryOut(ctx, o.Act, false); out.Outcome != wire.OutcomeExecuted {
 		return done{}, errors.New(out.Why)
 	}
 	return done{}, nil
 }
 
 // carryOut verifies an act, has the lane follow it and records either way. What
-// nobody has signed is counted and not recorded: it is nobody's.
-func (a *App) carryOut(ctx context.Context, signed []byte) ActAnswer {
+// nobody has signed is counted and not recorded: it is nobody's. Here says that
+// its officer stands at the gate.
+func (a *App) carryOut(ctx context.Context, signed []byte, here bool) ActAnswer {
 	act, who, err := a.officers.verify(signed)
 	if err == nil {
-		err = a.follow(ctx, act, who)
+		err = a.follow(ctx, act, who, here)
 	}
 	out := ActAnswer{Do: act.Do, Outcome: wire.OutcomeExecuted}
 	if err != nil {
@@ -106,49 +104,98 @@ func (a *App) carryOut(ctx context.Context, signed []byte) ActAnswer {
 	}
 	if who.ID != "" {
 		a.recorder.note(wire.StreamAlarm, "officer_act", struct {
-			Do      string `json:"do"`
-			Officer string `json:"officer"` // a service id, no name
-			Key     string `json:"key"`
-			Tx      string `json:"tx,omitempty"`
-			Mode    string `json:"mode,omitempty"`
-			Outcome string `json:"outcome"`
-			Why     string `json:"why,omitempty"`
-		}{act.Do, who.ID, who.Kid(), act.Tx, act.Mode, out.Outcome, out.Why})
+			Do        string `json:"do"`
+			Officer   string `json:"officer"` // a service id, no name
+			Key       string `json:"key"`
+			Tx        string `json:"tx,omitempty"`
+			Mode      string `json:"mode,omitempty"`
+			ForS      int64  `json:"for_s,omitempty"`
+			Direction string `json:"direction,omitempty"`
+			Reason    string `json:"reason,omitempty"`
+			Outcome   string `json:"outcome"`
+			Why       string `json:"why,omitempty"`
+		}{act.Do, who.ID, who.Kid(), act.Tx, act.Mode, act.ForS, act.Direction, act.Reason, out.Outcome, out.Why})
 	}
 	return out
 }
 
+// Why the lane does not follow an act.
+var (
+	errNoLane      = errors.New("the lane is not there: see the status page")
+	errNotHere     = errors.New("this is signed by an officer who stands at the gate and sees the lane; nobody does it from afar")
+	errEmergency   = errors.New("the emergency is not over: its input is still active or is not known, or there was none")
+	errNobody      = errors.New("no referred traveller of this transaction stands there, or the lane must not open now")
+	errNobodyWaits = errors.New("no traveller of this transaction waits for it, or he has gone")
+	errNoPass      = errors.New("no referred traveller of this transaction has shown a pass that was read, or the journal takes no records")
+	errNotEmpty    = errors.New("the lane is not reversible, is not ready or closed, or is not known to be empty")
+)
+
 // follow has the lane do what an officer may. What the lane itself forbids, in
 // an emergency, at an obstruction or without a journal, stays forbidden.
-func (a *App) follow(ctx context.Context, act wire.Act, who wire.Officer) error {
+func (a *App) follow(ctx context.Context, act wire.Act, who wire.Officer, here bool) error {
 	if a.lane == nil {
-		return errors.New("the lane is not there: see the status page")
+		return errNoLane
 	}
-	switch act.Do {
-	case wire.ActMode:
-		mode := wireMode(act.Mode)
-		if act.Mode == gate.ModeMaintenance.String() {
-			mode = gate.ModeMaintenance
-		}
-		a.order(modeByStation, mode)
-		return nil
-	case wire.ActSignOff:
-		return a.told(ctx, gate.SignOff(monoNow()), errors.New("the emergency is not over: its input is still active, or there was none"),
-			func(before, now event) bool {
-				return before.State == gate.Emergency.String() && now.State != gate.Emergency.String()
-			})
-	case wire.ActOverride:
-		var tx gate.TxID
+	var tx gate.TxID
+	if act.Tx != "" {
 		if n, err := hex.Decode(tx[:], []byte(act.Tx)); err != nil || n != len(tx) {
 			return wire.ErrOfficers
 		}
-		return a.told(ctx, gate.Override(monoNow(), tx, who.ID), errors.New("no referred traveller of this transaction stands there, or the lane must not open now"),
-			func(_, now event) bool {
-				return now.Tx == tx.String() && (now.State == gate.Deciding.String() || now.State == gate.Granted.String())
-			})
-	default:
-		return errors.New("a stamp is recorded at headquarters: hqd stamp")
 	}
+	decided := func(_, now event) bool {
+		return now.Tx == tx.String() && (now.State == gate.Deciding.String() || now.State == gate.Granted.String())
+	}
+	switch act.Do {
+	case wire.ActMode:
+		return a.orderOf(act, who)
+	case wire.ActSignOff:
+		if !here {
+			return errNotHere
+		}
+		return a.told(ctx, gate.SignOff(monoNow(), who.ID), errEmergency, func(before, now event) bool {
+			return before.State == gate.Emergency.String() && now.State != gate.Emergency.String()
+		})
+	case wire.ActOverride:
+		return a.told(ctx, gate.Override(monoNow(), tx, who.ID, act.Reason), errNobody, decided)
+	case wire.ActConfirm:
+		return a.told(ctx, gate.Confirm(monoNow(), tx, who.ID), errNobodyWaits, decided)
+	case wire.ActDirection:
+		if !here {
+			return errNotHere
+		}
+		return a.turned(ctx, act, who)
+	default:
+		return a.told(ctx, gate.Stamp(monoNow(), tx, who.ID), errNoPass, func(_, now event) bool {
+			return now.Cause == gate.CauseStamped
+		})
+	}
+}
+
+// orderOf has an officer's order hold for as long as he says.
+func (a *App) orderOf(act wire.Act, who wire.Officer) error {
+	mode, ok := gate.ParseMode(act.Mode)
+	o := gate.Order{Mode: mode, By: gate.ByStation, Officer: who.ID, Cause: act.Reason}
+	now := a.mono()
+	if act.ForS > 0 {
+		o.Until = now + act.ForS*int64(time.Second)
+	}
+	if !ok || !o.Fits(now) {
+		return wire.ErrOfficers
+	}
+	return a.orderKept(o)
+}
+
+// turned has a reversible lane turned, and the new way hold over a restart.
+func (a *App) turned(ctx context.Context, act wire.Act, who wire.Officer) error {
+	to := gate.DirEntry
+	if act.Direction == gate.DirExit.String() {
+		to = gate.DirExit
+	}
+	err := a.told(ctx, gate.Turn(a.mono(), to, who.ID, act.Reason), errNotEmpty, func(_, now event) bool { return now.Way == to.String() })
+	if err != nil {
+		return err
+	}
+	return a.modes.turned(to)
 }
 
 // told posts an input and waits until the lane has shown that it follows.

@@ -48,7 +48,7 @@ type App struct {
 	believer  *believer
 	hq        *hqLink
 	commands  *commander
-	modes     modes
+	modes     *modes
 	rules     rules
 	documents *documents
 	officers  *officers
@@ -86,6 +86,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 		cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}),
 		started: time.Now(), supervised: supervised(), mono: monoNow, tally: newCounts(),
 	}
+	a.modes = newModes(a.mono)
 	a.begin(cfg)
 	a.hub.ended = a.tally.ended
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
@@ -95,6 +96,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 		// Without a journal nothing else is worth opening.
 		return a.finish()
 	}
+	a.open("modes", a.openModes)
 	a.open("accounts", a.openAccounts)
 	a.open("headquarters", a.openHQ)
 	a.open("models", a.openEyes)
@@ -295,7 +297,7 @@ func (a *App) openAccounts() error {
 // its faults on the default address, if that can be had.
 func NewBroken(faults configs.Faults, log *slog.Logger) *App {
 	cfg := configs.DefaultGate()
-	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now()}
+	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now(), modes: newModes(monoNow)}
 	for _, f := range faults {
 		a.faults = append(a.faults, Fault{Part: "configuration", Error: f.Error()})
 	}

@@ -230,7 +230,7 @@ func (o *outage) run(now func() time.Time, mono func() int64, synced func() bool
 	o.t.Helper()
 	s := &stand{t: o.t, watch: make(chan uint32, 8), views: make(chan gate.View, 256), caught: make(chan bool, 64)}
 	log := slog.New(onCatching{slog.DiscardHandler, s.caught})
-	s.App = &App{cfg: o.cfg, log: log, hub: newHub(mono), clock: newWallClock(time.Time{}), mono: mono, matcher: testMatcher()}
+	s.App = &App{cfg: o.cfg, log: log, hub: newHub(mono), clock: newWallClock(time.Time{}), mono: mono, modes: newModes(mono), matcher: testMatcher()}
 	s.clock.now, s.clock.read = now, synced
 	var err error
 	for _, step := range []func() error{s.openIdentity, s.openJournal, s.openAccounts, s.openHQ, func() error { return s.believer.load() }} {
@@ -325,7 +325,7 @@ func (s *stand) Grant(id gate.TxID, _ gate.Direction, _ time.Duration) error {
 		s.post(gate.GrantAccepted(s.mono(), id))
 		s.post(gate.PassageStarted(s.mono(), id))
 		s.post(gate.Presence(s.mono(), gate.Off))
-		s.post(gate.PassageCompleted(s.mono(), id))
+		s.post(gate.PassageCompleted(s.mono(), id, gate.DirExit))
 	}()
 	return nil
 }

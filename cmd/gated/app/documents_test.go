@@ -186,7 +186,7 @@ func newOfficerRig(t *testing.T, change ...func(*wire.Officer)) *officerRig {
 
 func (r *officerRig) act(nonce string, change ...func(*wire.Header, *wire.Act)) []byte {
 	r.t.Helper()
-	h, a := wire.Header{Typ: wire.TypeAct, Ver: 1, To: "lane-1"}, wire.Act{Do: wire.ActOverride, Nonce: nonce, Tx: testID}
+	h, a := wire.Header{Typ: wire.TypeAct, Ver: 1, To: "lane-1"}, wire.Act{Do: wire.ActOverride, Nonce: nonce, Tx: testID, Reason: "document_checked"}
 	for _, c := range change {
 		c(&h, &a)
 	}
@@ -230,7 +230,7 @@ func TestActsOfOfficers(t *testing.T) {
 		"key may be over": {
 			func(o *wire.Officer) { o.NotAfter = time.Now().Add(day).UnixMilli() }, func(r *officerRig) { r.trust = gate.ClockPlausible }, plain, errNoOfficer,
 		},
-		"no right":        {nil, nil, with(func(_ *wire.Header, a *wire.Act) { a.Do, a.Tx = wire.ActSignOff, "" }), errNoRight},
+		"no right":        {nil, nil, with(func(_ *wire.Header, a *wire.Act) { a.Do, a.Tx, a.Reason = wire.ActSignOff, "", "" }), errNoRight},
 		"another place":   {func(o *wire.Officer) { o.Crossings = []string{"LCA1"} }, nil, plain, errNoRight},
 		"list is lost":    {nil, func(r *officerRig) { r.user().lost() }, plain, errNoOfficer},
 		"truncated":       {nil, nil, func(r *officerRig) []byte { return plain(r)[:99] }, errNoOfficer},

@@ -87,8 +87,9 @@ func (v *evidence) asks(e gate.Entry) bool {
 	case e.Kind == gate.EntryAlarm:
 		return doubtful(e.Public.Reasons)
 	default:
-		// What was decided has its picture; a grant taken back has none yet.
-		return e.Kind == gate.EntryOutcome && e.Public.Revoked && doubtful(e.Public.Reasons)
+		// What was decided has its picture; a grant taken back or withheld has
+		// none yet.
+		return e.Kind == gate.EntryOutcome && (e.Public.Revoked || e.Public.Withheld) && doubtful(e.Public.Reasons)
 	}
 }
 

@@ -31,6 +31,7 @@ type event struct {
 	At      int64              `json:"at"`   // CLOCK_MONOTONIC ns
 	State   string             `json:"state,omitempty"`
 	Mode    string             `json:"mode,omitempty"`
+	Way     string             `json:"direction,omitempty"`
 	Cause   string             `json:"cause,omitempty"`
 	Hint    string             `json:"hint,omitempty"`
 	Tx      string             `json:"tx,omitempty"`
@@ -51,7 +52,7 @@ func (h *hub) Show(v gate.View) {
 	if h.light != nil {
 		h.light(v.State)
 	}
-	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint, Notices: v.Notices}
+	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Way: v.Direction.String(), Cause: v.Cause, Hint: v.Hint, Notices: v.Notices}
 	if v.Tx != (gate.TxID{}) {
 		e.Tx = v.Tx.String()
 	}
@@ -96,7 +97,7 @@ func (h *hub) listen() (events <-chan event, end func()) {
 	c := make(chan event, 256)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c <- event{Kind: "lane", At: h.now(), State: h.view.State.String(), Mode: h.view.Mode.String(), Cause: h.view.Cause}
+	c <- event{Kind: "lane", At: h.now(), State: h.view.State.String(), Mode: h.view.Mode.String(), Way: h.view.Direction.String(), Cause: h.view.Cause}
 	h.subs[c] = struct{}{}
 	return c, func() {
 		h.mu.Lock()

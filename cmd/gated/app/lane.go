@@ -14,9 +14,9 @@ import (
 	"bordergate/barcode/pass"
 	"bordergate/configs"
 	"bordergate/gate"
-	"bordergate/hal"
 	"bordergate/hal/fitting"
 	"bordergate/hal/vision"
+	"bordergate/sync/wire"
 )
 
 // clockMargin is how far beyond the newest signed time a pass must be valid
@@ -191,6 +191,7 @@ func (a *App) openTurnstile() error {
 		return err
 	}
 	a.barrier = newBarrier(dev, a.log.With("device", "turnstile"), a.post)
+	a.barrier.note = func(kind string, public any) { a.recorder.note(wire.StreamAlarm, kind, public) }
 	a.hub.light = a.barrier.light
 	a.onClose("turnstile", dev.Close)
 	a.run("turnstile", dev.Serve)
@@ -216,14 +217,6 @@ func (a *App) openLane() error {
 	return err
 }
 
-// direction is that in which the lane lets people through.
-func (a *App) direction() gate.Direction {
-	if a.cfg.Gate.Direction == hal.Exit.String() {
-		return gate.DirExit
-	}
-	return gate.DirEntry
-}
-
 // laneOptions wires the lane to its neighbours.
 func (a *App) laneOptions() gate.Options {
 	c := a.cfg
@@ -233,7 +226,7 @@ func (a *App) laneOptions() gate.Options {
 	a.rules.begin(a.localRules(a.direction()))
 	return gate.Options{
 		Policy: a.rules.Policy(), Rules: a.rules.Policy,
-		Times: times, Mode: a.modes.now(), Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: ruledMatcher{a.matcher, &a.rules}, Tracker: newFollower(a.matcher.model.Limits.Reject),
+		Times: times, Order: a.modes.now(), Unsigned: a.modes.unsigned(), Reversible: c.Gate.Reversible, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: ruledMatcher{a.matcher, &a.rules}, Tracker: newFollower(a.matcher.model.Limits.Reject),
 		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
 		Mono: a.mono, Beat: a.beat(),

@@ -27,7 +27,7 @@ func (a *App) openCommands() error {
 		wire.DoClock: a.orderedClock, wire.DoDiagnostics: a.orderedDiagnostics,
 		wire.DoNonce: a.orderedNonce, wire.DoAct: a.orderedAct,
 	}
-	a.modes.set(modeByHQ, wireMode(c.kept.Mode))
+	a.modes.give(gate.Order{Mode: wireMode(c.kept.Mode), By: gate.ByHQ})
 	a.commands = c
 	return nil
 }
@@ -38,7 +38,7 @@ func (a *App) orderedMode(_ context.Context, o link.Order) (done, error) {
 	was := a.commands.kept.Mode
 	a.commands.kept.Mode = o.Mode
 	if o.Mode != wire.ModeNormal {
-		a.order(modeByHQ, wireMode(o.Mode))
+		a.order(gate.Order{Mode: wireMode(o.Mode), By: gate.ByHQ})
 	}
 	if err := a.commands.keep(); err != nil {
 		if o.Mode == wire.ModeNormal {
@@ -47,9 +47,9 @@ func (a *App) orderedMode(_ context.Context, o link.Order) (done, error) {
 		}
 		return done{why: "it holds until the gate is started again: " + err.Error()}, nil
 	}
-	a.order(modeByHQ, wireMode(o.Mode))
-	if mode := a.modes.now(); mode.String() != o.Mode {
-		return done{why: "the lane is " + mode.String() + " by order of the station"}, nil
+	a.order(gate.Order{Mode: wireMode(o.Mode), By: gate.ByHQ})
+	if held := a.modes.now(); held.Mode.String() != o.Mode {
+		return done{why: "the lane is " + held.Mode.String() + " by order of the " + held.By}, nil
 	}
 	return done{}, nil
 }
@@ -63,11 +63,11 @@ func (a *App) orderedRestart(ctx context.Context, _ link.Order) (done, error) {
 	if !a.supervised {
 		return done{}, errors.New("no service manager would start this gate again")
 	}
-	a.order(modeByRestart, gate.ModeClosed)
+	a.order(gate.Order{Mode: gate.ModeClosed, By: gate.ByRestart, Cause: "restart"})
 	ctx, cancel := context.WithTimeout(ctx, restartWait)
 	defer cancel()
 	if err := a.hub.idle(ctx); err != nil {
-		a.order(modeByRestart, gate.ModeNormal)
+		a.order(gate.Order{Mode: gate.ModeNormal, By: gate.ByRestart})
 		return done{}, errors.New("a traveller is still in the lane; send it again")
 	}
 	return done{restart: true}, nil

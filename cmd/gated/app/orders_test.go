@@ -92,9 +92,9 @@ func TestHeadquartersClosesAndTakesItsOwnClosureBack(t *testing.T) {
 	reach(t, a, "closed", inState(gate.Closed))
 	give(t, a, mode(wire.ModeNormal))
 	reach(t, a, "ready again", inState(gate.Ready))
-	a.order("station", gate.ModeClosed)
+	a.order(gate.Order{Mode: gate.ModeClosed, By: gate.ByStation})
 	reach(t, a, "closed by the station", inState(gate.Closed))
-	if out := give(t, a, mode(wire.ModeNormal)); !strings.Contains(out.why, "station") || a.modes.now() != gate.ModeClosed {
+	if out := give(t, a, mode(wire.ModeNormal)); !strings.Contains(out.why, "station") || a.modes.now().Mode != gate.ModeClosed {
 		t.Fatalf("headquarters opened what the station has closed: %+v", out)
 	}
 }
@@ -172,7 +172,7 @@ func TestRestartWaitsForTheTraveller(t *testing.T) {
 	reach(t, a, "a traveller", inState(gate.Reading))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // as when he stays too long
-	if _, err := a.orderedRestart(ctx, link.Order{}); err == nil || a.modes.now() != gate.ModeNormal {
+	if _, err := a.orderedRestart(ctx, link.Order{}); err == nil || a.modes.now().Mode != gate.ModeNormal {
 		t.Fatalf("%v; the lane is %v", err, a.modes.now())
 	}
 	over := make(chan error, 1)

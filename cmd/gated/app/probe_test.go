@@ -144,7 +144,7 @@ func (r *laneRun) walk(ctx context.Context, session uint32, probes []biometrics.
 		case id := <-r.grants:
 			r.lane.Post(gate.PassageStarted(monoNow(), id))
 			r.lane.Post(gate.Presence(monoNow(), gate.Off))
-			r.lane.Post(gate.PassageCompleted(monoNow(), id))
+			r.lane.Post(gate.PassageCompleted(monoNow(), id, gate.DirExit))
 		case e := <-events:
 			if e.Kind == "transaction" {
 				r.lane.Post(gate.Presence(monoNow(), gate.Off))

@@ -26,6 +26,9 @@ type recorder struct {
 	// doubt is told of an alarm after which movements may be missing; it never
 	// blocks and may be nil.
 	doubt func(wall int64)
+	// emergency is told that one has begun, and that one was signed off for good;
+	// it never blocks and may be nil.
+	emergency func(on bool)
 	// evidence asks for a picture of what is recorded; may be nil.
 	evidence *evidence
 	// monitor counts how transactions end; may be nil.
@@ -41,6 +44,9 @@ func (r *recorder) Record(e gate.Entry, done func(error)) error {
 	if r.doubt != nil && e.Kind == gate.EntryAlarm && slices.Contains(e.Public.Reasons, reason.ModeEmergency) {
 		r.doubt(d.Wall)
 	}
+	if r.emergency != nil && e.Kind == gate.EntryAlarm && slices.Contains(e.Public.Reasons, reason.ModeEmergency) {
+		r.emergency(true)
+	}
 	defer r.monitor.entry(e)
 	defer r.evidence.wants(e) // never before the record is on its way
 	return r.journal.AppendAsync(d, func(_ journal.Position, err error) {
@@ -49,6 +55,9 @@ func (r *recorder) Record(e gate.Entry, done func(error)) error {
 			if r.refused != nil {
 				r.refused(err)
 			}
+		}
+		if err == nil && r.emergency != nil && e.Kind == gate.EntryState && e.Public.Cause == gate.CauseSignedOff {
+			r.emergency(false)
 		}
 		done(err)
 		r.notify()

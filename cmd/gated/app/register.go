@@ -55,6 +55,11 @@ func (g *register) Pass(number string) gate.PassState {
 	p, err := g.replica.LookupPass(number)
 	m, found, errMove := g.replica.LastMove(number)
 	out := gate.PassState{Revoked: p.Revoked, Stamped: p.Stamped, Unusable: err != nil || errMove != nil}
+	if here, ok, err := g.replica.LastStamp(number); err != nil {
+		out.Unusable = true
+	} else if at := time.Unix(0, here.Wall); ok && at.After(out.Stamped) {
+		out.Stamped = at
+	}
 	if !found || errMove != nil {
 		return out
 	}
@@ -72,6 +77,11 @@ func (g *register) Pass(number string) gate.PassState {
 // Moved implements gate.Register.
 func (g *register) Moved(number string, d gate.Direction, at int64) {
 	g.note(g.replica.Move(number, accounts.Movement{Direction: uint8(d), Wall: g.wall().UnixNano(), Mono: at, Boot: g.boot}))
+}
+
+// Stamped implements gate.Register.
+func (g *register) Stamped(number string, at int64) {
+	g.note(g.replica.Stamp(number, accounts.Movement{Wall: g.wall().UnixNano(), Mono: at, Boot: g.boot}))
 }
 
 // Unsure implements gate.Register.
@@ -165,6 +175,10 @@ func (g *register) replay(raws []journal.RawRecord, v *vault.Vault) error {
 			continue // of another version: nothing that moves anybody
 		}
 		switch {
+		case rec.Kind == gate.EntryStamp:
+			if number, ok := passNumber(&rec, v); ok {
+				err = g.replica.Stamp(number, accounts.Movement{Wall: rec.Wall, Mono: rec.Mono, Boot: rec.Boot})
+			}
 		case rec.Kind == gate.EntryDecision && public.Outcome == reason.Admitted.String():
 			if number, ok := passNumber(&rec, v); ok {
 				decided[rec.Tx] = number

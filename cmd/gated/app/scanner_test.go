@@ -152,6 +152,7 @@ func (r *scanRig) Watched(gate.Pass) (on, ok bool)     { return false, true }
 func (r *scanRig) CatchingUp() bool                    { return false }
 func (r *scanRig) Pass(string) gate.PassState          { return gate.PassState{} }
 func (r *scanRig) Moved(string, gate.Direction, int64) {}
+func (r *scanRig) Stamped(string, int64)               {}
 func (r *scanRig) Unsure(string)                       {}
 func (r *scanRig) Revoke(gate.TxID)                    {}
 func (r *scanRig) Wall() (time.Time, gate.ClockTrust, time.Time) {

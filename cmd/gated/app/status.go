@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"bordergate/gate"
 	"bordergate/hal"
 )
 
@@ -36,15 +37,24 @@ type Place struct {
 	Crossing  string `json:"crossing"`
 	Lane      string `json:"lane"`
 	Direction string `json:"direction"`
+	// Reversible says that an officer may turn the direction, which is then the
+	// lane's own.
+	Reversible bool `json:"reversible,omitempty"`
 }
 
 // LaneStatus is where the lane stands and why.
 type LaneStatus struct {
-	State string  `json:"state"`
-	Mode  string  `json:"mode"`
-	Cause string  `json:"cause"`
-	Hint  string  `json:"hint,omitempty"` // what the traveller can do better
-	ForS  float64 `json:"for_s"`
+	State string `json:"state"`
+	Mode  string `json:"mode"`
+	// By ordered the mode and for this reason; LeftS is how long it still holds,
+	// 0 until it is taken back.
+	By        string  `json:"mode_by,omitempty"`
+	Why       string  `json:"mode_cause,omitempty"`
+	LeftS     float64 `json:"mode_left_s,omitempty"`
+	Direction string  `json:"direction"`
+	Cause     string  `json:"cause"`
+	Hint      string  `json:"hint,omitempty"` // what the traveller can do better
+	ForS      float64 `json:"for_s"`
 }
 
 // Device is one device's health.
@@ -80,7 +90,7 @@ func (a *App) Status() Status {
 	_, trust, _ := a.clock.Wall()
 	s := Status{
 		Simulated: a.cfg.Simulated, Gate: Place(a.cfg.Gate), Faults: append([]Fault{}, a.faults...), Recent: recent, Devices: []Device{}, Journal: []Backlog{},
-		Lane:  LaneStatus{State: v.State.String(), Mode: v.Mode.String(), Cause: v.Cause, Hint: v.Hint, ForS: float64(monoNow()-v.Since) / 1e9},
+		Lane:  laneStatus(v, monoNow()),
 		Clock: hal.Trust(trust).String(), Reload: a.reloaded.Load(),
 	}
 	if len(a.faults) > 0 {
@@ -114,6 +124,18 @@ func (a *App) Status() Status {
 		s.Trust = a.believer.status(time.Now())
 	}
 	return s
+}
+
+// laneStatus is the lane as its newest view has it.
+func laneStatus(v gate.View, now int64) LaneStatus {
+	l := LaneStatus{
+		State: v.State.String(), Mode: v.Mode.String(), By: v.Order.By, Why: v.Order.Cause, Direction: v.Direction.String(),
+		Cause: v.Cause, Hint: v.Hint, ForS: float64(now-v.Since) / 1e9,
+	}
+	if v.Order.Until != 0 {
+		l.LeftS = float64(v.Order.Until-now) / 1e9
+	}
+	return l
 }
 
 func (a *App) hqStatus(s *Status) {

@@ -27,13 +27,16 @@ type barrier struct {
 	orders chan order
 	post   func(gate.Input)
 	now    func() int64
-	green  bool // what the lamps were last told; the lane's loop alone uses it
+	// note puts on record what is not the lane's business; never blocks.
+	note   func(kind string, public any)
+	levels map[hal.EventKind]bool // that were noted last; serveEvents alone uses it
+	green  bool                   // what the lamps were last told; the lane's loop alone uses it
 }
 
 func newBarrier(dev hal.Turnstile, log *slog.Logger, post func(gate.Input)) *barrier {
 	// One grant in flight is the rule; its withdrawal and a lamp's worth of
 	// room beside it never fill this.
-	return &barrier{dev: dev, log: log, orders: make(chan order, 16), post: post, now: monoNow}
+	return &barrier{dev: dev, log: log, orders: make(chan order, 16), post: post, now: monoNow, note: func(string, any) {}, levels: map[hal.EventKind]bool{}}
 }
 
 // errHung says that the driver does not take orders.
@@ -144,9 +147,14 @@ var levelOf = map[hal.EventKind]func(at int64) gate.Input{
 	hal.EmergencyOn:    func(at int64) gate.Input { return gate.EmergencyInput(at, gate.On) },
 	hal.EmergencyOff:   func(at int64) gate.Input { return gate.EmergencyInput(at, gate.Off) },
 	hal.DeviceOffline:  func(at int64) gate.Input { return gate.TurnstileUp(at, false) },
-	hal.Tailgating:     gate.SecondPassage,
-	hal.ReverseEntry:   gate.ReversePassage,
-	hal.ForcedEntry:    gate.ForcedPassage,
+	hal.DoorClosed:     func(at int64) gate.Input { return gate.Door(at, gate.On) },
+	hal.DoorOpened:     func(at int64) gate.Input { return gate.Door(at, gate.Off) },
+	hal.ObjectLeft:     gate.ObjectLeft,
+}
+
+// passageOf are the passages that no grant covers.
+var passageOf = map[hal.EventKind]func(int64, gate.Direction) gate.Input{
+	hal.Tailgating: gate.SecondPassage, hal.ReverseEntry: gate.ReversePassage, hal.ForcedEntry: gate.ForcedPassage,
 }
 
 func (b *barrier) tell(e hal.Event) {
@@ -163,15 +171,67 @@ func (b *barrier) tell(e hal.Event) {
 	case hal.PassageStarted:
 		b.post(gate.PassageStarted(at, id))
 	case hal.PassageCompleted:
-		b.post(gate.PassageCompleted(at, id))
+		b.post(gate.PassageCompleted(at, id, way(e.Dir)))
 	case hal.PassageTimeout:
 		b.post(gate.PassageTimeout(at, id))
+	case hal.HeldOpen:
+		b.post(gate.HeldOpen(at, e.Code != hal.CodeWarning))
 	default:
+		if in, ok := passageOf[e.Kind]; ok {
+			b.post(in(at, way(e.Dir)))
+			return
+		}
 		if in, ok := levelOf[e.Kind]; ok {
 			b.post(in(at))
 			return
 		}
 		b.log.Info("Turnstile event", "kind", e.Kind.String(), "code", e.Code)
+		b.keep(e)
+	}
+}
+
+// KindDevice is the kind of the records of what a device says of itself.
+const KindDevice = "device"
+
+// deviceRecord is such a record's public part.
+type deviceRecord struct {
+	Device string `json:"device"`
+	Event  string `json:"event"`
+	Code   uint32 `json:"code,omitempty"`
+	At     int64  `json:"mono"`
+}
+
+// opposite pairs the levels that are recorded when they change: a driver tells
+// them again after each reconnect.
+var opposite = map[hal.EventKind]hal.EventKind{
+	hal.TamperOn: hal.TamperOff, hal.TamperOff: hal.TamperOn, hal.PowerFail: hal.PowerOK, hal.PowerOK: hal.PowerFail,
+}
+
+// keep puts an event on record that changes nothing for travellers: a cabinet
+// that was opened, mains that were lost, a fault of the board.
+func (b *barrier) keep(e hal.Event) {
+	if other, level := opposite[e.Kind]; level {
+		if b.levels[e.Kind] {
+			return
+		}
+		known := b.levels[other]
+		b.levels[e.Kind], b.levels[other] = true, false
+		if !known && (e.Kind == hal.TamperOff || e.Kind == hal.PowerOK) {
+			return // as it should be, from the start
+		}
+	}
+	b.note(KindDevice, deviceRecord{Device: "turnstile", Event: e.Kind.String(), Code: e.Code, At: int64(e.At)})
+}
+
+// way is the lane's word for a direction of the device.
+func way(d hal.Direction) gate.Direction {
+	switch d {
+	case hal.Entry:
+		return gate.DirEntry
+	case hal.Exit:
+		return gate.DirExit
+	default:
+		return gate.DirectionNone
 	}
 }
 
@@ -180,6 +240,7 @@ func (b *barrier) resync(at int64) {
 	s := b.dev.Snapshot()
 	b.post(gate.EmergencyInput(at, level(s.Level(hal.InputEmergency))))
 	b.post(gate.Obstruction(at, level(s.Level(hal.InputObstruction))))
+	b.post(gate.Door(at, level(s.Level(hal.InputDoorClosed))))
 	ready := s.Online && s.Level(hal.InputReady) != hal.Off
 	b.post(gate.TurnstileUp(at, ready))
 	b.post(gate.Presence(at, level(s.Level(hal.InputPresence))))
