@@ -13,7 +13,7 @@ FUZZTIME ?= 3s
 module := $(shell sed -n 's/^module //p' go.mod)
 programs := gated gatectl gatesim hqd
 
-.PHONY: help run test check build setup setup-test models bench soak deb deb-test lint fmt fuzz race leaks nocgo clean-tree clean
+.PHONY: help run test check build setup setup-test screens models bench soak deb deb-test lint fmt fuzz race leaks nocgo clean-tree clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -81,6 +81,10 @@ fmt: setup ## write the files in the one format
 race: ## every test with the race detector
 	@echo "check: tests with -race" >&2
 	@go test -race ./...
+
+screens: setup-test ## the traveller's screen in all languages and sizes, judged in Chromium, with pictures in out/screens
+	@rm -rf out/screens
+	@BORDERGATE_PARTS=all BORDERGATE_SCREENS=$(CURDIR)/out/screens go test -count=1 -v -run 'TestEveryTextFits|TestTravellersWay|TestMeasure' ./gate/screen
 
 leaks: ## every picture of OpenCV that is opened is closed, over 1,000 frames
 	@echo "check: pictures left open" >&2

@@ -10,6 +10,7 @@ type Gate struct {
 	Simulated bool      `yaml:"simulated"` // marks every record; set by the simulator only
 	Paths     Paths     `yaml:"paths"`
 	Status    Status    `yaml:"status"`
+	Screen    Screen    `yaml:"screen"`
 	Models    ModelUse  `yaml:"models"`
 	Vision    Vision    `yaml:"vision"`
 	Cameras   Cameras   `yaml:"cameras"`
@@ -195,6 +196,7 @@ func DefaultGate() Gate {
 			Control:  "/run/bordergate/gated.sock",
 		},
 		Status:  Status{Listen: "127.0.0.1:7080"},
+		Screen:  defaultScreen(),
 		Models:  ModelUse{Dir: "models", Manifest: "configs/models.yaml", FMR: 1e-4, Liveness: "enforce"},
 		Vision:  Vision{Program: "gatevision"},
 		Cameras: Cameras{Document: camera, Face: camera},

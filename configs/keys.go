@@ -127,6 +127,7 @@ func anys[T any](list []T) []any {
 func specimens() []Gate {
 	with, newland := DefaultGate(), DefaultGate()
 	with.Scanner.Dialect, with.Scanner.Port = "zebra", "/dev/gate/scanner"
+	with.Screen.Listen = "127.0.0.1:0"
 	with.Trust.ListAge, with.Trust.TemplateKeys = time.Hour, "keys"
 	with.Policy.KindMaxAge = KindMaxAge{Citizen: time.Hour, Foreigner: time.Hour, Organisation: time.Hour}
 	with.Policy.PassTypes = []string{"border_pass"}
@@ -149,7 +150,7 @@ func limits() map[string]Limits {
 // structs are the files that hold the structs of a gate's file: their comments
 // say what each key is for.
 //
-//go:embed gate.go scanner.go
+//go:embed gate.go scanner.go screen.go
 var structs embed.FS
 
 // docs reads each field's comment, by struct and field.

@@ -154,6 +154,7 @@ func readSymbol(m *machine, in Input) State {
 		t.step(StepSealVerified, m.o.Mono())
 		return m.look(in)
 	case reason.PassFormat:
+		m.show(false)
 		return m.state
 	default:
 		return m.decide(m.evidence(true), in.At)
@@ -203,10 +204,23 @@ func keepFace(m *machine, in Input) State {
 
 // documentShown notes what tells a pass that cannot be read from none.
 func documentShown(m *machine, in Input) State {
-	if in.session == m.tx.session {
+	if in.session == m.tx.session && !m.tx.shown {
 		m.tx.shown = true
+		m.show(false)
 	}
 	return m.state
+}
+
+// document is what the screen is told of the pass before one is read.
+func (t *transaction) document() Document {
+	switch {
+	case t.read && t.claim.Fault == reason.PassFormat:
+		return DocumentForeign
+	case t.shown && !t.read:
+		return DocumentShown
+	default:
+		return DocumentNone
+	}
 }
 
 // matchFace gathers a frame and decides once every input is in.

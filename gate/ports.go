@@ -182,14 +182,16 @@ type View struct {
 	Direction Direction
 	Cause     string // why the lane is not in service, a word of a fixed list
 	Hint      string // what the traveller can do better
-	Since     int64
-	Tx        TxID // zero outside a transaction
-	Outcome   reason.Outcome
-	Reasons   []reason.Reason
-	Detail    string // what is wrong with the pass's seal, for the technician
-	Notices   []Notice
-	Steps     map[string]int64 // microseconds since presence
-	Granted   bool
+	// Document is what lies before the reader while no pass is read.
+	Document Document
+	Since    int64
+	Tx       TxID // zero outside a transaction
+	Outcome  reason.Outcome
+	Reasons  []reason.Reason
+	Detail   string // what is wrong with the pass's seal, for the technician
+	Notices  []Notice
+	Steps    map[string]int64 // microseconds since presence
+	Granted  bool
 	// Finished marks the one view that closes its transaction.
 	Finished bool
 }

@@ -14,7 +14,7 @@ func (m *machine) show(finished bool) {
 	if t := m.tx; t != nil {
 		v.Tx, v.Steps, v.Granted = t.id, maps.Clone(t.steps), t.granted
 		v.Outcome, v.Reasons, v.Notices = t.verdict.Outcome, t.verdict.Reasons, t.verdict.Notices
-		v.Hint, v.Detail = t.hint, t.claim.Detail
+		v.Hint, v.Detail, v.Document = t.hint, t.claim.Detail, t.document()
 	}
 	m.o.Screen.Show(v)
 }

@@ -153,6 +153,16 @@ type Account struct {
 	Unusable bool
 }
 
+// Document is what lay before the reader of passes.
+type Document uint8
+
+// The kinds of what lay there; the zero value is nothing.
+const (
+	DocumentNone    Document = iota
+	DocumentShown            // something, with no code that could be read
+	DocumentForeign          // a code that is no pass
+)
+
 // Face is one analysed frame of the face camera.
 type Face struct {
 	FrameAt   int64      // CLOCK_MONOTONIC ns of the frame

@@ -91,6 +91,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a.hub.ended = a.tally.ended
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
 	a.open("status", a.openStatus)
+	a.open("screen", a.openScreen)
 	a.open("control_socket", a.openControl)
 	if !a.open("identity", a.openIdentity) || !a.open("journal", a.openJournal) {
 		// Without a journal nothing else is worth opening.

@@ -13,7 +13,9 @@ import (
 type hub struct {
 	now   func() int64
 	light func(gate.State) // the lamps, once there are some
-	ended func(gate.View)  // told of each transaction that ends; never blocks, may be nil
+	// traveller is his screen, where there is one; never blocks.
+	traveller func(gate.View)
+	ended     func(gate.View) // told of each transaction that ends; never blocks, may be nil
 
 	mu     sync.Mutex
 	view   gate.View
@@ -51,6 +53,9 @@ func newHub(now func() int64) *hub {
 func (h *hub) Show(v gate.View) {
 	if h.light != nil {
 		h.light(v.State)
+	}
+	if h.traveller != nil {
+		h.traveller(v)
 	}
 	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Way: v.Direction.String(), Cause: v.Cause, Hint: v.Hint, Notices: v.Notices}
 	if v.Tx != (gate.TxID{}) {

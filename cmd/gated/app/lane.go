@@ -220,9 +220,7 @@ func (a *App) openLane() error {
 // laneOptions wires the lane to its neighbours.
 func (a *App) laneOptions() gate.Options {
 	c := a.cfg
-	times := gate.DefaultTimes()
-	times.Reading, times.Matching, times.Referred = c.Policy.CaptureTimeout, c.Policy.FaceTimeout, c.Policy.ReferralHold
-	times.Granted = c.Turnstile.PassageWait + time.Second
+	times := laneTimes(c)
 	a.rules.begin(a.localRules(a.direction()))
 	return gate.Options{
 		Policy: a.rules.Policy(), Rules: a.rules.Policy,
