@@ -102,6 +102,7 @@ func rooms() []room {
 		{"hal/port", []string{"hal"}, []string{"github.com/tarm/serial", unix}, "one place knows the serial library and its traps"},
 		{"hal/turnstile/modbus/modbustest", []string{"hal", "cmd/gatesim/tty"}, nil, "a slave that is not ours, as a process, at the end of a simulated wire"},
 		{"hal/fitting", []string{"hal/...", "configs"}, nil, "one place makes drivers of a gate's file, for the daemon and the technician's tool alike"},
+		{"hal/turnstile/boardtest", []string{"hal", "hal/haltest", "cmd/gatesim/board"}, nil, "the other end of a driver's wire, for the suite that every driver passes"},
 		{"hal/...", []string{"hal/..."}, []string{unix}, "devices know nothing of travellers, accounts or decisions"},
 		{"sync/wire", nil, []string{"golang.org/x/crypto"}, "the messages stand below every part that sends or stores them"},
 		{"sync/vault", []string{"sync/wire"}, []string{"golang.org/x/crypto", unix}, "data at rest is sealed here, whoever owns it"},

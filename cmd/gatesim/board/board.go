@@ -48,6 +48,11 @@ type Options struct {
 	// milliseconds without a request the relays fall back; 0 where there is none.
 	// Default is the address of what they fall back to, a bit each.
 	Watchdog, Default int
+	// Controller is what the board is instead of relays and inputs: LOT or
+	// Swing; empty for these. Its contacts are as in the gate's default wiring.
+	Controller string
+	// StartTimeout is how long a controller waits for somebody to pass.
+	StartTimeout time.Duration
 	// Turnaround is the board's own time between request and answer.
 	Turnaround time.Duration
 	// Closed are the input channels whose contacts are closed (1) at power-up.
@@ -67,7 +72,7 @@ type Options struct {
 // are closed, and whose unlock relays are 0 and 1.
 func DefaultOptions() Options {
 	return Options{
-		Unit: 1, Baud: 115200, Inputs: 16, Outputs: 8, OnValue: 0xFF00, Turnaround: time.Millisecond,
+		Unit: 1, Baud: 115200, Inputs: 16, Outputs: 8, OnValue: 0xFF00, Turnaround: time.Millisecond, StartTimeout: 7 * time.Second,
 		Closed: []int{2, 3, 5, 6, 7}, Unlocks: []int{0, 1},
 	}
 }
@@ -109,6 +114,7 @@ type Board struct {
 	line    *line      // nil while unplugged
 	closed  bool
 	log     *os.File
+	ctl     controller    // nil: relays and inputs
 	clock   chan struct{} // wakes the timer goroutine
 	stop    chan struct{}
 	workers sync.WaitGroup
@@ -120,6 +126,7 @@ type Board struct {
 	modes   []uint16
 	timers  []timer
 	silence uint16 // the watchdog's time, ms; 0 while it is off
+	lane    lane
 	rest    uint16 // what the relays fall back to
 	fallAt  int64  // when they do; 0: not at all
 	changes []Change
@@ -137,6 +144,9 @@ type Counts struct {
 	Noise    int // bytes that belong to no frame
 	Faulted  int // requests that met an injected fault
 	Fallen   int // how often the watchdog took the relays back
+	// Of a controller: permissions that were taken back unused, commands to
+	// close, and writes of its settings.
+	Withdrawn, Closes, Settings int
 }
 
 // New powers the board up and links its line.
@@ -147,6 +157,13 @@ func New(o Options) (*Board, error) {
 	b := &Board{
 		opts: o, inputs: make([]bool, o.Inputs), outputs: make([]bool, o.Outputs), modes: make([]uint16, o.Outputs),
 		stuck: map[int]bool{}, clock: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	b.lane.said, b.lane.setup = map[int]byte{}, map[int]uint16{}
+	switch o.Controller {
+	case LOT:
+		b.ctl = lot{b}
+	case Swing:
+		b.ctl = swing{b}
 	}
 	for _, ch := range o.Closed {
 		b.inputs[ch] = true
@@ -171,6 +188,8 @@ func (o Options) check() error {
 		return fmt.Errorf("check board: %d inputs and %d outputs, want 1 to 64 each", o.Inputs, o.Outputs)
 	case o.Unit == 0 || o.Baud < 0 || o.Base < 0 || o.InputBase < 0 || o.Base > 0xFFFF-64 || o.InputBase > 0xFFFF-64:
 		return errors.New("check board: unit, baud or base out of range")
+	case !o.controllerFits():
+		return fmt.Errorf("check board: controller %q on %d inputs and %d outputs", o.Controller, o.Inputs, o.Outputs)
 	case o.OnValue == 0:
 		return errors.New("check board: the on value is zero")
 	}
@@ -220,8 +239,13 @@ func (b *Board) SetInput(ch int, on bool) {
 }
 
 func (b *Board) driveLocked(ch int, on bool) {
-	if ch >= 0 && ch < len(b.inputs) {
-		b.inputs[ch] = on
+	if ch < 0 || ch >= len(b.inputs) {
+		return
+	}
+	was := b.inputs[ch]
+	b.inputs[ch] = on
+	if dir := ch - inPass; b.ctl != nil && on && !was && dir < 2 {
+		b.walkedLocked(dir)
 	}
 }
 
@@ -244,7 +268,7 @@ func (b *Board) invertLocked(ch int, d time.Duration) {
 	if b.cancelLocked(ch, false) {
 		was = !was // a running pulse is made longer, not turned round
 	}
-	b.inputs[ch] = !was
+	b.driveLocked(ch, !was)
 	b.scheduleLocked(timer{at: now() + int64(d), ch: ch, on: was})
 }
 

@@ -79,6 +79,10 @@ func (b *Board) takeLocked(fits func(Fault) bool) (Fault, bool) {
 
 // spoil makes of a right answer what the fault leaves of it.
 func (b *Board) spoil(f Fault, req, reply []byte) []byte {
+	if len(reply) == 0 {
+		b.passOn(f)
+		return nil
+	}
 	switch f.Kind {
 	case FaultNoReply:
 		return nil
@@ -91,11 +95,26 @@ func (b *Board) spoil(f Fault, req, reply []byte) []byte {
 	case FaultCRC:
 		reply[len(reply)-1] ^= 0x10
 	case FaultUnit:
+		if b.ctl != nil {
+			return b.ctl.foreign(reply)
+		}
 		reply = append(reply[:0:0], reply[:len(reply)-2]...)
 		reply[0] ^= 0x40
 		return seal(reply)
 	}
 	return reply
+}
+
+// passOn has a fault strike the next status, where a controller answers a
+// command by nothing else.
+func (b *Board) passOn(f Fault) {
+	if b.opts.Controller != Swing || f.Kind == FaultException || f.Kind == FaultDeaf {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f.Fn, f.Count = 0x10, 1
+	b.faults = slices.Insert(b.faults, 0, f)
 }
 
 // wait lets time pass on the wire, or less if the board is closed.

@@ -123,7 +123,7 @@ func (b *Board) serve(l *line) {
 // answer deals with every whole request in p and returns what is left.
 func (b *Board) answer(l *line, p []byte) ([]byte, error) {
 	for {
-		frame, rest, noise := next(p)
+		frame, rest, noise := b.next(p)
 		b.countNoise(noise)
 		if frame == nil {
 			return rest, nil
@@ -143,6 +143,14 @@ func (b *Board) answer(l *line, p []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// next takes one right request off the front of p.
+func (b *Board) next(p []byte) (frame, rest []byte, noise int) {
+	if b.ctl != nil {
+		return b.ctl.next(p)
+	}
+	return next(p)
 }
 
 func (b *Board) countNoise(n int) {

@@ -134,6 +134,7 @@ func (b *Board) expire() time.Duration {
 		return true
 	})
 	calls, next = b.fallLocked(calls, t0, next)
+	calls, next = b.unusedLocked(calls, t0, next)
 	b.mu.Unlock()
 	b.tell(calls)
 	return next

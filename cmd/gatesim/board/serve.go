@@ -40,25 +40,33 @@ const pulseUnit = 100 * time.Millisecond
 // handle acts on one request with a right checksum and returns the answer, or
 // nil for silence. Hooks run before the answer is sent.
 func (b *Board) handle(req []byte) []byte {
-	if req[0] != b.opts.Unit {
+	unit, fn := req[0], req[1]
+	if b.ctl != nil {
+		unit, fn = b.ctl.address(req)
+	}
+	if unit != b.opts.Unit {
 		return nil
 	}
 	b.mu.Lock()
 	b.counts.Requests++
 	b.fedLocked()
-	f, hit := b.takeFaultLocked(req[1])
+	f, hit := b.takeFaultLocked(fn)
 	var reply []byte
 	var calls []Change
 	switch {
 	case hit && f.Kind == FaultDeaf:
 	case hit && f.Kind == FaultEchoOnly:
 		reply = append(reply, req...)
+	case hit && f.Kind == FaultException && b.ctl != nil:
+		reply = b.ctl.refuse(req)
+	case b.ctl != nil:
+		reply, calls = b.ctl.act(req)
 	case hit && f.Kind == FaultException:
 		reply = exception(req, errDevice)
 	default:
 		reply, calls = b.actLocked(req)
 	}
-	if req[1] == fnReadInputs || req[1] == fnReadInputRegs {
+	if fn == fnReadInputs || fn == fnReadInputRegs || b.ctl != nil {
 		b.blinkLocked()
 	}
 	b.fedLocked() // by the new time, if the request set one
