@@ -96,6 +96,12 @@ func PassageCompleted(at int64, id TxID, d Direction) Input {
 // PassageTimeout tells that the grant has died unused.
 func PassageTimeout(at int64, id TxID) Input { return Input{kind: inPassageTimeout, At: at, tx: id} }
 
+// PassageUnobserved tells that the turnstile was not looked at while the person
+// may have passed: it is not known whether he did, and never will be.
+func PassageUnobserved(at int64, id TxID) Input {
+	return Input{kind: inPassageUnobserved, At: at, tx: id}
+}
+
 // SecondPassage tells that another person followed on one grant.
 func SecondPassage(at int64, d Direction) Input {
 	return Input{kind: inSecondPassage, At: at, dir: d}

@@ -340,6 +340,33 @@ func TestNoShowDiesWithItsGrant(t *testing.T) {
 	}
 }
 
+// TestUnobservedPassageEndsAtOnce: the lane neither waits for its limit nor
+// takes the empty place for a passage, and it is free for the next.
+func TestUnobservedPassageEndsAtOnce(t *testing.T) {
+	for name, before := range map[string]func(r *rig, id TxID){
+		"granted": func(r *rig, _ TxID) { r.give(Presence(0, Off)) },
+		"passing": func(r *rig, id TxID) {
+			r.give(Obstruction(0, On), PassageStarted(0, id), Presence(0, Off), Obstruction(0, Off))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			id := r.granted(t)
+			before(r, id)
+			r.give(PassageUnobserved(0, TxID{9}))
+			if r.m.tx == nil {
+				t.Fatal("another grant's word ended this one")
+			}
+			r.give(PassageUnobserved(0, id))
+			r.wantEnd(t, reason.Failed, reason.DeviceFault)
+			r.want(t, Ready)
+			if len(r.unsure) != 1 {
+				t.Errorf("movements in doubt: %v", r.unsure)
+			}
+		})
+	}
+}
+
 func TestJournalFaultStopsTheLane(t *testing.T) {
 	r := newRig(t)
 	r.open(t)

@@ -171,6 +171,19 @@ func passageStuck(m *machine, in Input) State {
 	return m.stop(Blocked, reason.Obstruction.String())
 }
 
+// unobserved ends a grant whose passage may have been missed. No timer and no
+// empty place says that he went through; the officer is told, and the lane is
+// free again as soon as it is empty.
+func unobserved(m *machine, in Input) State {
+	if !m.ours(in) {
+		return m.state
+	}
+	m.alarm(in.At, reason.DeviceFault, "passage_unobserved")
+	m.revoke(m.tx.id)
+	m.finish(reason.Failed, []reason.Reason{reason.DeviceFault}, false, in.At)
+	return clearedIfOff(m, in)
+}
+
 // wrongWayGranted ends the transaction: somebody came through against the
 // direction of the grant.
 func wrongWayGranted(m *machine, in Input) State {

@@ -293,6 +293,7 @@ func act(t *rapid.T, r *rig) {
 		func() { r.give(PassageStarted(0, id)) },
 		func() { r.give(PassageCompleted(0, id, DirExit)) },
 		func() { r.give(PassageTimeout(0, id)) },
+		func() { r.give(PassageUnobserved(0, id)) },
 		func() { r.give(SecondPassage(0, DirExit)) },
 		func() { r.give(ReversePassage(0, DirExit)) },
 		func() { r.give(ForcedPassage(0, DirExit)) },

@@ -69,6 +69,7 @@ const (
 	inPassageStarted
 	inPassageCompleted
 	inPassageTimeout
+	inPassageUnobserved
 	inSecondPassage
 	inReverse
 	inForced
@@ -94,7 +95,7 @@ const (
 
 var inputText = [inputCount]string{
 	"start", "presence", "symbol", "face", "document", "recorded", "record_failed", "grant_accepted", "grant_failed",
-	"passage_started", "passage_completed", "passage_timeout", "second_passage", "reverse", "forced",
+	"passage_started", "passage_completed", "passage_timeout", "passage_unobserved", "second_passage", "reverse", "forced",
 	"obstruction", "emergency", "turnstile", "eyes", "account", "mode", "sign_off", "journal", "fit", "override",
 	"confirm", "stamp", "direction", "door", "held_open", "object_left", "timeout",
 }
@@ -147,7 +148,7 @@ func newTable() [stateCount]row {
 		inStart: stay, inPresence: stay, inSymbol: stay, inFace: stay, inDocument: stay,
 		inRecorded: stay, inRecordFailed: journalLost,
 		inGrantAccepted: stay, inGrantFailed: stay,
-		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay,
+		inPassageStarted: stay, inPassageCompleted: stay, inPassageTimeout: stay, inPassageUnobserved: stay,
 		inSecondPassage: alarmTailgating, inReverse: alarmWrongWay, inForced: alarmForced,
 		inObstruction: stay, inEmergency: toEmergency, inTurnstile: deviceChanged, inEyes: stay,
 		inAccount: stay, inMode: changeMode, inSignOff: stay, inJournal: stay, inFit: stay, inOverride: stay,
@@ -194,11 +195,11 @@ func newTable() [stateCount]row {
 		}),
 		Granted: with(map[input]move{
 			inGrantAccepted: moving, inGrantFailed: grantFailed, inPassageStarted: passageStarted, inPassageCompleted: passageCompleted,
-			inPassageTimeout: unused, inFace: watchGrant, inAccount: recheckGrant, inObstruction: steppedBack,
+			inPassageTimeout: unused, inPassageUnobserved: unobserved, inFace: watchGrant, inAccount: recheckGrant, inObstruction: steppedBack,
 			inEmergency: emergencyWhileGranted, inReverse: wrongWayGranted, inTurnstile: deviceWhileGranted, inTimeout: unused,
 		}),
 		Passing: with(map[input]move{
-			inPassageCompleted: passageCompleted, inPassageTimeout: passageStuck, inReverse: wrongWayGranted,
+			inPassageCompleted: passageCompleted, inPassageTimeout: passageStuck, inPassageUnobserved: unobserved, inReverse: wrongWayGranted,
 			inTurnstile: deviceWhileGranted, inTimeout: passageStuck,
 		}),
 		Clearing: with(map[input]move{inObstruction: clearedIfOff, inTimeout: blockedAfter}),

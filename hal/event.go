@@ -39,6 +39,7 @@ const (
 	DeviceOffline                         // the device does not answer
 	DeviceOnline                          // the device answers, is inert, and every level was read
 	Desync                                // events were lost (Code: how many, with Dir: passages counted while the line was away), or it is not known what became of Grant: read Snapshot
+	Unobserved                            // nobody looked for Code ms while a person may have passed under a grant; closes it; inferred
 	kindEnd
 )
 
@@ -78,6 +79,7 @@ var kinds = [...]kindEntry{
 	DeviceOffline:    {text: "device_offline"},
 	DeviceOnline:     {text: "device_online"},
 	Desync:           {text: "desync"},
+	Unobserved:       {text: "unobserved"},
 }
 
 // String is the kind's name in records, or "invalid".
@@ -117,6 +119,9 @@ const (
 	CodeRevoked   uint32 = 6 // ForcedEntry: the grant had been revoked
 	CodeExpired   uint32 = 7 // ForcedEntry: the grant had run out
 	CodeCounter   uint32 = 8 // Fault: a passage counter went back or jumped, so that nobody knows how many passed
+	// CodeUnobserved is of a ForcedEntry whose grant had been closed because its
+	// passage may have been missed.
+	CodeUnobserved uint32 = 9
 	// CodeDevice is added to a code that the device itself gave for a Fault.
 	CodeDevice uint32 = 1 << 16
 )

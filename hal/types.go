@@ -174,6 +174,37 @@ type State struct {
 	Grant  GrantID             // the grant that waits for a passage, or none
 	Busy   bool                // a grant waits, or the last passage has not settled: a new grant would be refused
 	Lost   uint64              // events dropped because nobody read them, ever
+	Looks  Looks               // how late the device was looked at, ever
+}
+
+// Looks says how late a device's inputs were looked at: the time from one
+// question to the answer of the next, in which a contact may have closed and
+// opened again unseen.
+type Looks struct {
+	Count   uint64
+	Longest time.Duration
+	Late    uint64 // longer than a passage contact lasts
+	// Within counts the times up to each of LookBounds, and the last all others.
+	Within [len(LookBounds) + 1]uint64
+}
+
+// LookBounds are the bounds of Looks.Within.
+var LookBounds = [...]time.Duration{
+	25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
+}
+
+// Note takes in one time; contact is how long a passage contact lasts.
+func (l *Looks) Note(d, contact time.Duration) {
+	l.Count++
+	l.Longest = max(l.Longest, d)
+	if d > contact {
+		l.Late++
+	}
+	i := 0
+	for i < len(LookBounds) && d > LookBounds[i] {
+		i++
+	}
+	l.Within[i]++
 }
 
 // Level is what is known of an input.

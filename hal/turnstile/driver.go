@@ -150,7 +150,7 @@ func (d *Driver) Snapshot() hal.State {
 }
 
 func (d *Driver) snapshotLocked(now hal.Mono) hal.State {
-	s := hal.State{Device: d.o.name(), At: now, Online: d.live != nil, Fault: d.fault, Lost: d.queue.dropped()}
+	s := hal.State{Device: d.o.name(), At: now, Online: d.live != nil, Fault: d.fault, Lost: d.queue.dropped(), Looks: d.track.looks}
 	for _, in := range d.m.Inputs {
 		if d.track.now[in] == hal.Unknown {
 			continue

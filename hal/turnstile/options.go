@@ -27,6 +27,10 @@ type Options struct {
 	// Pulse is how long an unlock may be seen after it was given: the length of
 	// its pulse.
 	Pulse time.Duration
+	// Contact is how long a passage contact closes at least, 20 ms to 1 s. Where
+	// nobody looked for longer while somebody was passing, the driver says that
+	// it does not know whether he passed.
+	Contact time.Duration
 
 	Trust func() hal.Trust // trust in the wall clock; nil: bad
 	Log   *slog.Logger     // nil: none
@@ -37,7 +41,8 @@ func DefaultOptions() Options {
 	return Options{
 		Port: port.DefaultOptions(),
 		Poll: 20 * time.Millisecond, Pulse: 300 * time.Millisecond, Passage: 8 * time.Second,
-		Reply: 120 * time.Millisecond, Valid: 5 * time.Second, Settle: 2 * time.Second,
+		Contact: 100 * time.Millisecond,
+		Reply:   120 * time.Millisecond, Valid: 5 * time.Second, Settle: 2 * time.Second,
 		HeldWarn: 10 * time.Second, HeldAlarm: 20 * time.Second, ObjectLeft: 30 * time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	}
@@ -63,6 +68,7 @@ func (o *Options) check() error {
 		Within("poll", o.Poll, 5*time.Millisecond, 500*time.Millisecond),
 		Within("pulse", o.Pulse, 0, time.Second),
 		Within("passage wait", o.Passage, max(o.Pulse, time.Millisecond), time.Minute),
+		Within("passage contact", o.Contact, 20*time.Millisecond, time.Second),
 		Within("reply wait", o.Reply, 20*time.Millisecond, time.Second),
 		Within("validity", o.Valid, time.Millisecond, 10*time.Second),
 		Within("settle time", o.Settle, time.Millisecond, time.Minute),

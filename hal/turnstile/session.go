@@ -134,12 +134,13 @@ func (s *session) note(err error) {
 	}
 }
 
-// slowBaud is the speed below which unlocks are not read back at every poll.
-const slowBaud = 38400
+// superviseEvery is at how many polls the unlocks are read back. The levels go
+// first: on a machine or line that is slow, each further question makes it
+// longer until they are looked at again, and a passage contact does not wait.
+const superviseEvery = 5
 
-// turn is one poll: levels, now and then the unlocks (which also makes each
-// request differ from the one before, so that a reply that came late cannot
-// fit), and one piece of housekeeping.
+// turn is one poll: levels, now and then the unlocks, and one piece of
+// housekeeping.
 func (s *session) turn(ctx context.Context) error {
 	if err := s.board.Tend(ctx); err != nil {
 		return err
@@ -148,7 +149,7 @@ func (s *session) turn(ctx context.Context) error {
 		return err
 	}
 	s.cycle++
-	if s.d.o.Port.Baud >= slowBaud || s.cycle%5 == 0 {
+	if s.cycle%superviseEvery == 0 {
 		if err := s.supervise(ctx); err != nil {
 			return err
 		}
@@ -176,9 +177,11 @@ func (s *session) poll(ctx context.Context) error {
 	if s.l.suspect { // the reading had to be repeated
 		return nil
 	}
+	answered := hal.Now()
 	d := s.d
 	d.mu.Lock()
 	d.at = r.At
+	d.track.look(r.At, answered)
 	events := d.track.sample(r)
 	d.mu.Unlock()
 	d.emit(events...)

@@ -11,14 +11,15 @@ import (
 type grantState struct {
 	id      hal.GrantID
 	dir     hal.Direction
-	live    bool     // waits for a passage
-	started bool     // somebody was between the leaves
-	until   hal.Mono // when it runs out
-	ended   hal.Mono // when its passage was completed; zero if none was
-	why     uint32   // CodeRevoked or CodeExpired when it ended without one
-	tailTo  hal.Mono // until when passages still belong to it
-	stood   bool     // the board was seen to hold it
-	shut    int      // samples in a row in which it does not any more
+	live    bool          // waits for a passage
+	started bool          // somebody was between the leaves
+	until   hal.Mono      // when it runs out
+	ended   hal.Mono      // when its passage was completed; zero if none was
+	why     uint32        // CodeRevoked or CodeExpired when it ended without one
+	tailTo  hal.Mono      // until when passages still belong to it
+	stood   bool          // the board was seen to hold it
+	shut    int           // samples in a row in which it does not any more
+	blind   time.Duration // for how long, at most, nobody looked while somebody may have passed
 }
 
 // tracker turns readings and time into events. It does no I/O; the driver's
@@ -39,6 +40,9 @@ type tracker struct {
 	counts  [hal.Exit + 1]uint32 // of the last sample; kept while the line is away
 	counted bool                 // there was one
 	resumed bool                 // there was one since the line came up
+
+	looked hal.Mono  // when the board was asked last; zero before the first time
+	looks  hal.Looks // kept while the line is away
 }
 
 // restPolls is for how many polls' time a passage contact must have been open
@@ -226,7 +230,7 @@ func (t *tracker) passed(at hal.Mono, dir hal.Direction) hal.Event {
 
 // tick is what time alone brings about.
 func (t *tracker) tick(at hal.Mono) []hal.Event {
-	var out []hal.Event
+	out := t.unseen(at)
 	if t.ranOut(at) {
 		g := &t.grant
 		out = append(out, hal.Event{At: at, Kind: hal.PassageTimeout, Dir: g.dir, Grant: g.id, Inferred: true})
@@ -277,6 +281,6 @@ func (t *tracker) close(at hal.Mono, why uint32) {
 // open. What the counters said it keeps.
 func (t *tracker) lose() grantState {
 	g := t.grant
-	*t = tracker{o: t.o, m: t.m, counts: t.counts, counted: t.counted}
+	*t = tracker{o: t.o, m: t.m, counts: t.counts, counted: t.counted, looks: t.looks}
 	return g
 }

@@ -65,6 +65,8 @@ type Device struct {
 	// Starts is how often a camera's worker has become ready, LastCrash how the last one ended that should not have.
 	Starts    int    `json:"starts,omitempty"`
 	LastCrash string `json:"last_crash,omitempty"`
+	// Looks is how late the turnstile's inputs were looked at.
+	Looks *LooksStatus `json:"looks,omitempty"`
 }
 
 // HQStatus is the link's health and the cache's age.
@@ -102,6 +104,7 @@ func (a *App) Status() Status {
 		if d.OK = st.Online; st.Fault != nil {
 			d.Error = st.Fault.Error()
 		}
+		d.Looks = looksStatus(st.Looks)
 		s.Devices = append(s.Devices, d)
 	}
 	for i, name := range []string{"document_camera", "face_camera"} {

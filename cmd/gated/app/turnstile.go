@@ -174,6 +174,9 @@ func (b *barrier) tell(e hal.Event) {
 		b.post(gate.PassageCompleted(at, id, way(e.Dir)))
 	case hal.PassageTimeout:
 		b.post(gate.PassageTimeout(at, id))
+	case hal.Unobserved:
+		b.log.Error("Passage may have been missed: the inputs were not looked at in time", "late_ms", e.Code)
+		b.post(gate.PassageUnobserved(at, id))
 	case hal.HeldOpen:
 		b.post(gate.HeldOpen(at, e.Code != hal.CodeWarning))
 	default:

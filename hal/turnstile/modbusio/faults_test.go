@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -284,4 +285,44 @@ func TestWatchdogWithAWrongRestIsRefused(t *testing.T) {
 		t.Errorf("fault %+v", e)
 	}
 	r.awaitFault(t, turnstile.ErrSetting)
+}
+
+// TestMissedContactIsSaidAtOnce holds back one answer for longer than a contact
+// lasts, and has somebody go through meanwhile. The driver must neither wait
+// for the grant's end nor say that he passed.
+func TestMissedContactIsSaidAtOnce(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Contact, o.Passage = 100*time.Millisecond, time.Minute })
+	g := hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}
+	r.ask(t, g)
+	r.b.SetInput(4, true)
+	r.want(t, hal.PassageStarted)
+	faulted := r.b.Counts().Faulted
+	r.b.Inject(board.Fault{Kind: board.FaultLate, Fn: 2, Count: 1, Delay: 250 * time.Millisecond})
+	for r.b.Counts().Faulted == faulted {
+		runtime.Gosched() // until the board has looked at its contacts
+	}
+	r.b.SetInput(1, true)
+	r.b.SetInput(1, false)
+	r.b.SetInput(4, false)
+	e := r.want(t, hal.Unobserved)
+	if e.Grant != g.ID || e.Code < 100 || !e.Inferred {
+		t.Errorf("%+v", e)
+	}
+	if s := r.d.Snapshot(); s.Busy || s.Looks.Late == 0 || s.Looks.Longest < 250*time.Millisecond {
+		t.Errorf("busy %v, looks %+v", s.Busy, s.Looks)
+	}
+}
+
+// ask gives a grant, again while the driver says that it was kept from looking.
+func (r *rig) ask(t *testing.T, g hal.Grant) {
+	t.Helper()
+	var err error
+	for range 20 {
+		if err = r.d.Grant(t.Context(), g); !errors.Is(err, hal.ErrUnknownInput) {
+			break
+		}
+	}
+	if err != nil && !errors.Is(err, hal.ErrUnconfirmed) {
+		t.Fatalf("grant: %v", err)
+	}
 }
