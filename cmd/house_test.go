@@ -75,8 +75,8 @@ func rooms() []room {
 		},
 		{
 			"cmd/hqd/...",
-			[]string{"cmd/hqd/...", "sync/...", "barcode/seal", "barcode/pass", "biometrics", "configs"},
-			[]string{unix, bolt, paho, "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "go.yaml.in/yaml/v3"},
+			[]string{"cmd/hqd/...", "gate/reason", "sync/...", "barcode/seal", "barcode/pass", "biometrics", "configs"},
+			[]string{unix, bolt, paho, "github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "go.yaml.in/yaml/v3", "golang.org/x/crypto/argon2"},
 			"headquarters knows records, accounts and passes, and no gate's hardware",
 		},
 		{"gate/reason", nil, nil, "the one list of outcomes stands below everything that names them"},

@@ -20,6 +20,8 @@ type HQ struct {
 	Control   string   `yaml:"control"`   // UNIX socket for commands to a running process
 	Accounts  string   `yaml:"accounts"`  // file of accounts to begin with; empty for none
 	Simulated bool     `yaml:"simulated"` // set by the simulator only
+
+	Console HQConsole `yaml:"console"`
 }
 
 // DefaultHQ returns what a headquarters' file need not say.
@@ -30,6 +32,7 @@ func DefaultHQ() HQ {
 		Work:     "/var/lib/bordergate-hq/work",
 		Identity: "/var/lib/bordergate-hq/identity",
 		Control:  "/run/bordergate-hq/hqd.sock",
+		Console:  defaultHQConsole(),
 	}
 }
 
@@ -55,6 +58,7 @@ func checkHQ(c *HQ, d *document) {
 	checkStore(c, d)
 	d.filled("identity", c.Identity)
 	d.socket("control", c.Control)
+	checkHQConsole(c.Console, d)
 	if f := c.Folder(); f != "" && f == c.Identity {
 		d.fault("store", "is the identity folder too", "keep keys in a folder of their own, so that a copy of the store holds none")
 	}

@@ -64,7 +64,7 @@ func cmdServe(ctx context.Context, e env, args []string) error {
 	}
 	hq, err := app.New(ctx, app.Options{
 		Listen: s.hq.Listen, Names: s.hq.Names, Broker: s.hq.Broker, Store: s.hq.Folder(), Cluster: cluster, Identity: s.hq.Identity, Control: s.hq.Control,
-		Accounts: s.hq.Accounts, Simulated: s.hq.Simulated, Logger: newLogger(e.Err),
+		Accounts: s.hq.Accounts, Simulated: s.hq.Simulated, Logger: newLogger(e.Err), Console: s.console(),
 		Ready: func(addr string) { fmt.Fprintf(e.Err, "HQ ready %s\n", addr) },
 	})
 	if err != nil {

@@ -74,6 +74,12 @@ func commands() []command {
 		{"officer list", "whose acts gates believe", cmdOfficerList},
 		{"officer add", "certify an officer's key: --id ID --key FILE --act ACT... --crossing CODE... --by NAME [--for D]", cmdOfficerAdd},
 		{"officer remove", "an officer is none any more: --id ID --by NAME", cmdOfficerRemove},
+		{"console user add", "an account of the officers' console: --name N --person NAME --role ROLE --by NAME [--officer ID] [--generate]", cmdConsoleUser("add")},
+		{"console user set", "change one: --name N --by NAME [--role ROLE] [--person NAME] [--officer ID] [--password|--generate]", cmdConsoleUser("set")},
+		{"console user passwd", "another password, from standard input: --name N --by NAME [--generate]", cmdConsoleUser("passwd")},
+		{"console user remove", "end an account and its sessions: --name N --by NAME", cmdConsoleUser("remove")},
+		{"console user list", "who can sign in", cmdConsoleUserList},
+		{"console log", "who did and saw what at the console, the newest first", cmdConsoleLog},
 		{"records", "list records: --gate G --stream S [--open]", cmdRecords},
 		{"snapshot", "make a snapshot of the accounts now, for gates that are far behind", cmdSnapshot},
 		{"crossings", "a person's crossings, the newest first: --account ID|--pass N [--limit N] [--open]", cmdCrossings},
@@ -192,6 +198,14 @@ func (s *settings) cluster() (c app.Cluster, err error) {
 		c.Secure, err = app.ClusterTLS(t.Authority, t.Certificate, t.Key)
 	}
 	return c, err
+}
+
+// console is what the file says of the officers' console.
+func (s *settings) console() app.ConsoleOptions {
+	c := s.hq.Console
+	return app.ConsoleOptions{
+		Listen: c.Listen, Certificate: c.Certificate, Key: c.Key, Station: c.Station, Gates: c.Gates, Idle: c.Idle, Late: c.AnswerWithin,
+	}
 }
 
 func (s *settings) client() *app.Client { return app.NewClient(s.hq.Control) }

@@ -28,6 +28,7 @@ type Options struct {
 	Control   string // path of the control socket
 	Accounts  string // file of accounts to begin with, or empty
 	Simulated bool
+	Console   ConsoleOptions
 	// SnapshotBehind is how many changes a gate may lack and still get them one
 	// by one, 20,000; at least a twentieth of the accounts.
 	SnapshotBehind int
@@ -62,6 +63,7 @@ type App struct {
 	documents *documentStore
 	lag       lag
 	control   *control
+	desk      *desk         // the officers' console; nil: none
 	greet     chan struct{} // a gate has come
 	conn      atomic.Uint64 // announced connection to our own broker; 0: none
 
@@ -140,6 +142,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.replays = newReplays()
 	a.news = newNews()
+	if err := a.openConsole(ctx); err != nil {
+		return err
+	}
 	if a.control, err = listenControl(a.opts.Control, a.routes()); err != nil {
 		return err
 	}
@@ -191,6 +196,13 @@ func (a *App) Serve(ctx context.Context) error {
 	wg.Go(func() { a.replays.serve(ctx, a.serveWish) })
 	wg.Go(func() { a.control.serve(ctx) })
 	wg.Go(func() { a.lookup.serve(ctx, a.opts.Logger) })
+	if a.desk != nil {
+		wg.Go(func() { a.serveConsole(ctx) })
+		wg.Go(func() { a.desk.station.watch(ctx, a.desk.Console) })
+		if a.store.shared {
+			wg.Go(func() { a.store.follow(ctx, a.desk.log.stream, a.desk.log.follow) })
+		}
+	}
 	if a.store.shared {
 		wg.Go(func() { a.store.follow(ctx, a.ledger.stream, a.ledger.follow) })
 		wg.Go(func() { a.store.follow(ctx, a.events.stream, a.events.follow) })

@@ -20,6 +20,8 @@ type CommandOrder struct {
 	By   string `json:"by"`
 	// WaitMS is how long to wait for the answer, up to five minutes.
 	WaitMS int64 `json:"wait_ms"`
+
+	act []byte // that an officer has signed; only the console brings one
 }
 
 // CommandAnswer is what came of it.
@@ -34,6 +36,8 @@ type CommandAnswer struct {
 	// Millis is from the sending to the answer, by HQ's clock.
 	Millis      float64         `json:"millis"`
 	Diagnostics json.RawMessage `json:"diagnostics,omitempty"`
+
+	nonce string
 }
 
 // ErrCommand means that HQ will not send this, or cannot now.
@@ -116,7 +120,7 @@ func (a *App) Command(ctx context.Context, o CommandOrder) (CommandAnswer, error
 		return out, fmt.Errorf("%w: %s is not connected; a command is never kept for later", ErrCommand, o.Gate)
 	}
 	out.Command, out.Sent = randomID(16), time.Now().UTC()
-	c := wire.Command{ID: out.Command, Boot: boot, Do: o.Do, Mode: o.Mode, By: a.id.pseudonym(o.By)}
+	c := wire.Command{ID: out.Command, Boot: boot, Do: o.Do, Mode: o.Mode, By: a.id.pseudonym(o.By), Act: o.act}
 	if c.Do == wire.DoClock {
 		c.Time = out.Sent.UnixNano()
 	}
@@ -158,7 +162,7 @@ func (a *App) sendCommand(ctx context.Context, gate string, seq uint64, c wire.C
 
 // fill takes over what a gate answered.
 func (a *CommandAnswer) fill(r answered, id *Identity) error {
-	a.Outcome, a.Why = r.Outcome, r.Why
+	a.Outcome, a.Why, a.nonce = r.Outcome, r.Why, r.Nonce
 	a.At, a.Millis = time.Unix(0, r.At).UTC(), float64(r.at.Sub(a.Sent).Microseconds())/1e3
 	if len(r.Sealed) == 0 {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"bordergate/cmd/hqd/console"
 	"bordergate/sync/wire"
 )
 
@@ -75,7 +76,7 @@ func reply(w http.ResponseWriter, v any, err error) {
 			errors.Is(err, ErrNoAccount) || errors.Is(err, ErrTransition) || errors.Is(err, ErrNoDecision) || errors.Is(err, ErrGate) ||
 			errors.Is(err, ErrTrust) || errors.Is(err, ErrLookup) || errors.Is(err, wire.ErrWatched) ||
 			errors.Is(err, ErrPolicy) || errors.Is(err, wire.ErrPolicy) || errors.Is(err, ErrOfficer) || errors.Is(err, wire.ErrOfficers) ||
-			errors.Is(err, ErrCommand) || errors.Is(err, wire.ErrCommand)
+			errors.Is(err, console.ErrUser) || errors.Is(err, ErrCommand) || errors.Is(err, wire.ErrCommand)
 		w.WriteHeader(map[bool]int{true: http.StatusUnprocessableEntity, false: http.StatusInternalServerError}[negative])
 		v = fault{err.Error(), negative}
 	}

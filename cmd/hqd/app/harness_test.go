@@ -35,6 +35,7 @@ type hqRig struct {
 	cluster     string // that keeps the store; empty: the broker
 	fingerprint string
 	behind      int // SnapshotBehind
+	console     ConsoleOptions
 	app         *App
 	stop        func()
 }
@@ -85,7 +86,7 @@ func (h *hqRig) options(ready func(string)) Options {
 		Listen: h.address(), Store: filepath.Join(h.dir, "store"), Identity: filepath.Join(h.dir, "id"),
 		Control: filepath.Join(h.dir, "hqd.sock"), Simulated: true, Ready: ready, HeadEvery: time.Second,
 		SnapshotBehind: h.behind,
-		Cluster:        Cluster{URL: h.cluster},
+		Cluster:        Cluster{URL: h.cluster}, Console: h.console,
 	}
 }
 
