@@ -49,6 +49,7 @@ func commands() []command {
 		sealCommands(),
 		faceCommands(),
 		stateCommands(),
+		doctorCommands(),
 	)
 }
 

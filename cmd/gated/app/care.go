@@ -17,6 +17,7 @@ func (c *control) care(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/diagnostics", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.diagnostics()) })
 	mux.HandleFunc("GET /v1/devices", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.deviceChecks()) })
 	mux.HandleFunc("GET /v1/metrics", a.serveMetrics)
+	mux.HandleFunc("GET /v1/transactions/{id}", c.transaction)
 	mux.HandleFunc("GET /v1/log", c.log)
 	mux.HandleFunc("GET /v1/log/level", c.levels)
 	mux.HandleFunc("POST /v1/log/level", c.setLevel)
