@@ -117,6 +117,7 @@ func checkTurnstile(t Turnstile, d *document) {
 	oneOfNumbers(d, "turnstile.baud", t.Baud, bauds()...)
 	between(d, "turnstile.unit", t.Unit, 1, 255)
 	d.oneOf("turnstile.profile", t.Profile, "waveshare", "lc", "hw584", "fc06")
+	between(d, "turnstile.counters", t.Counters, 0, 65000)
 	between(d, "turnstile.pulse", t.Pulse, 100*time.Millisecond, time.Second)
 	between(d, "turnstile.passage_wait", t.PassageWait, time.Second, time.Minute)
 	between(d, "turnstile.poll", t.Poll, 5*time.Millisecond, 50*time.Millisecond)

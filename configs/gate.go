@@ -85,6 +85,7 @@ type Turnstile struct {
 	Baud        int           `yaml:"baud"`         // one of the standard rates, 9600 to 921600
 	Unit        int           `yaml:"unit"`         // Modbus unit, 1 to 255
 	Profile     string        `yaml:"profile"`      // waveshare, lc, hw584 or fc06
+	Counters    int           `yaml:"counters"`     // address of the board's counter of input 0's closings, 1 to 65000; 0 where it does not count
 	Pulse       time.Duration `yaml:"pulse"`        // length of an unlock pulse, 100 ms to 1 s
 	PassageWait time.Duration `yaml:"passage_wait"` // how long a grant lives unused, 1 s to 60 s
 	Poll        time.Duration `yaml:"poll"`         // time between two looks at the inputs, 5 ms to 50 ms

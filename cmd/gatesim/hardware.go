@@ -11,6 +11,7 @@ import (
 	"bordergate/cmd/gatesim/camera"
 	"bordergate/cmd/gatesim/scanner"
 	"bordergate/cmd/gatesim/scene"
+	"bordergate/cmd/gatesim/station"
 )
 
 // hardware is the simulated gate: its board, its cameras and its scanner.
@@ -32,6 +33,7 @@ func newHardware(dir string, face, document []scene.Frame) (*hardware, error) {
 	h := &hardware{unlocks: make(chan int64, 64), port: filepath.Join(dir, "barrier"), scanPort: filepath.Join(dir, "scanner")}
 	o := board.DefaultOptions()
 	o.Link, o.Log = h.port, filepath.Join(dir, "board.log")
+	o.Counters = station.Counters
 	o.OnUnlock = func(at int64, _ int) {
 		select {
 		case h.unlocks <- at:

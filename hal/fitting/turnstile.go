@@ -17,6 +17,7 @@ func boardOptions(c configs.Turnstile, log *slog.Logger) modbusio.Options {
 	o := modbusio.DefaultOptions()
 	o.Port.Path, o.Port.Baud, o.Unit = c.Port, c.Baud, byte(c.Unit)
 	o.Profile = modbusio.Profiles()[c.Profile]
+	o.Profile.Count = uint16(c.Counters)
 	o.Poll, o.Pulse, o.Passage, o.Log = c.Poll, c.Pulse, c.PassageWait, log
 	in := c.Inputs
 	o.Inputs = map[hal.Input]int{

@@ -53,6 +53,9 @@ type Options struct {
 	Controller string
 	// StartTimeout is how long a controller waits for somebody to pass.
 	StartTimeout time.Duration
+	// Counters is the address of input 0's counter of closings, a register of 16
+	// bits for each input; 0 where the board does not count.
+	Counters int
 	// Turnaround is the board's own time between request and answer.
 	Turnaround time.Duration
 	// Closed are the input channels whose contacts are closed (1) at power-up.
@@ -119,23 +122,24 @@ type Board struct {
 	stop    chan struct{}
 	workers sync.WaitGroup
 
-	mu      sync.Mutex // guards all below
-	inputs  []bool     // as driven
-	stuck   map[int]bool
-	outputs []bool
-	modes   []uint16
-	timers  []timer
-	silence uint16 // the watchdog's time, ms; 0 while it is off
-	lane    lane
-	rest    uint16 // what the relays fall back to
-	fallAt  int64  // when they do; 0: not at all
-	changes []Change
-	grants  []GrantSeen
-	faults  []Fault
-	brief   []int // inputs that are to close for a moment, after the next reading
-	short   bool  // pulses of inputs are shorter than any poll
-	counts  Counts
-	logErr  error
+	mu       sync.Mutex // guards all below
+	inputs   []bool     // as driven
+	closings []uint16   // how often each has closed
+	stuck    map[int]bool
+	outputs  []bool
+	modes    []uint16
+	timers   []timer
+	silence  uint16 // the watchdog's time, ms; 0 while it is off
+	lane     lane
+	rest     uint16 // what the relays fall back to
+	fallAt   int64  // when they do; 0: not at all
+	changes  []Change
+	grants   []GrantSeen
+	faults   []Fault
+	brief    []int // inputs that are to close for a moment, after the next reading
+	short    bool  // pulses of inputs are shorter than any poll
+	counts   Counts
+	logErr   error
 }
 
 // Counts are what the board has seen.
@@ -155,7 +159,7 @@ func New(o Options) (*Board, error) {
 		return nil, err
 	}
 	b := &Board{
-		opts: o, inputs: make([]bool, o.Inputs), outputs: make([]bool, o.Outputs), modes: make([]uint16, o.Outputs),
+		opts: o, inputs: make([]bool, o.Inputs), closings: make([]uint16, o.Inputs), outputs: make([]bool, o.Outputs), modes: make([]uint16, o.Outputs),
 		stuck: map[int]bool{}, clock: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	b.lane.said, b.lane.setup = map[int]byte{}, map[int]uint16{}
@@ -244,6 +248,9 @@ func (b *Board) driveLocked(ch int, on bool) {
 	}
 	was := b.inputs[ch]
 	b.inputs[ch] = on
+	if _, stuck := b.stuck[ch]; on && !was && !stuck {
+		b.closings[ch]++
+	}
 	if dir := ch - inPass; b.ctl != nil && on && !was && dir < 2 {
 		b.walkedLocked(dir)
 	}

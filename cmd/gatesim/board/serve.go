@@ -158,6 +158,8 @@ func (b *Board) registerLocked(fn byte, addr int) (uint16, bool) {
 	switch {
 	case fn == fnReadInputRegs && in >= 0 && in < len(b.inputs):
 		return bit(b.readLocked(in)), true
+	case fn == fnReadInputRegs && b.opts.Counters != 0 && addr >= b.opts.Counters && addr < b.opts.Counters+len(b.closings):
+		return b.closings[addr-b.opts.Counters], true
 	case fn == fnReadHolding && has(b.opts.Watchdog, addr):
 		return b.silence, true
 	case fn == fnReadHolding && has(b.opts.Default, addr):

@@ -96,6 +96,7 @@ func (b *Board) Move() error {
 func (b *Board) blinkLocked() {
 	for _, ch := range b.brief {
 		b.invertLocked(ch, blink)
+		b.closings[ch]-- // shorter than a counter's filter too
 	}
 	b.brief = nil
 }

@@ -59,6 +59,11 @@ func (o Options) checkPrograms() error {
 	return errors.Join(errs...)
 }
 
+// Counters is the address of the board's counters. The demonstration's board
+// counts the closings of its contacts: its wire is a pseudo-terminal, whose
+// bytes a busy kernel carries later than a contact lasts.
+const Counters = 0x0100
+
 // gateFile is the gate's configuration. Liveness is observed only: a simulated
 // live face is itself a re-capture of a photograph.
 func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
@@ -76,7 +81,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	if o.Policy.Enforce {
 		g.Models.Liveness = "enforce"
 	}
-	g.Turnstile.Port = o.Port
+	g.Turnstile.Port, g.Turnstile.Counters = o.Port, Counters
 	g.Scanner.Dialect, g.Scanner.Port = "honeywell", o.Scanner
 	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
 	g.HQ = configs.Link{Broker: "ssl://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}

@@ -11,11 +11,15 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	for name, profile := range Profiles() {
+	profiles, models := Profiles(), board.Models()
+	counting, counted := profiles["waveshare"], models["waveshare"]
+	counting.Count, counted.Counters = 0x0100, 0x0100
+	profiles["counting"], models["counting"] = counting, counted
+	for name, profile := range profiles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			haltest.RunTurnstile(t, func(t *testing.T) (hal.Turnstile, haltest.Rig) {
-				bo := board.Models()[name]
+				bo := models[name]
 				b, path := boardtest.Power(t, bo)
 				o := wired()
 				o.Port.Path, o.Profile, o.Unit = path, profile, bo.Unit

@@ -13,7 +13,12 @@ import (
 
 // New makes the driver of a board; nothing is opened before Serve.
 func New(o Options) (*turnstile.Driver, error) {
+	counter := uint32(0)
+	if o.Profile.Count != 0 {
+		counter = 0xFFFF
+	}
 	return turnstile.New(o.Options, turnstile.Model{
+		Counter: counter,
 		Inputs: wiredOf(o.Inputs, hal.Inputs()), Lamps: wiredOf(o.Lamps, hal.Lamps()),
 		Unlocks: wiredOf(o.Unlock, []hal.Direction{hal.Entry, hal.Exit}),
 		Open: func(l *turnstile.Line) turnstile.Board {
@@ -119,7 +124,34 @@ func (b *contacts) Sample(ctx context.Context) (turnstile.Sample, error) {
 			r.Levels[in] = hal.LevelOf(mask>>ch&1 == 1 != b.o.ActiveLow[in])
 		}
 	}
-	return r, nil
+	return r, b.counts(ctx, &r)
+}
+
+// counts reads how often the passage contacts have closed, where the board
+// counts.
+func (b *contacts) counts(ctx context.Context, r *turnstile.Sample) error {
+	base := b.o.Profile.Count
+	if base == 0 {
+		return nil
+	}
+	first, last := maxChannels, 0
+	for dir := range b.o.Unlock {
+		if ch := b.o.input(dir.Pass()); ch != NotWired {
+			first, last = min(first, ch), max(last, ch)
+		}
+	}
+	data, err := b.b.Read(ctx, modbus.ReadInputRegs, base+uint16(first), uint16(last-first+1), inputWait)
+	if err != nil {
+		return fmt.Errorf("read counters: %w", err)
+	}
+	words := modbus.Words(data)
+	for dir := range b.o.Unlock {
+		if ch := b.o.input(dir.Pass()); ch != NotWired {
+			r.Count[dir] = uint32(words[ch-first])
+		}
+	}
+	r.Raw = append(r.Raw, data...)
+	return nil
 }
 
 func (b *contacts) relays(ctx context.Context) (uint32, []byte, error) {

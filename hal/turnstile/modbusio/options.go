@@ -37,6 +37,11 @@ type Profile struct {
 	// the board has none. The driver sets it at start. Default is the address of
 	// what the relays fall back to, a bit each, which must be 0.
 	Watchdog, Default uint16
+	// Count is the address of the input register (function 04) in which the board
+	// counts the closings of input 0, 16 bits for each input; 0 where the board
+	// does not count. A board that counts tells of every passage, however late it
+	// is looked at.
+	Count uint16
 }
 
 // Profiles of known boards, by name.
