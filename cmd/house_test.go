@@ -45,7 +45,7 @@ func rooms() []room {
 	return []room{
 		{
 			"cmd/gated/...", append([]string{"cmd/gated/..."}, every...),
-			[]string{unix, "github.com/coreos/go-systemd/v22", "golang.org/x/sync"},
+			[]string{unix, "github.com/coreos/go-systemd/v22"},
 			"the process that commands the turnstile wires all rooms and has no C++ in it",
 		},
 		{

@@ -100,6 +100,7 @@ func Degraded() []Degradation {
 		{"clock", "bad", ServiceReduced, "", reason.ClockUntrusted, tellReferred, "the clock is behind what headquarters signed: set it, check its battery and the time server"},
 		{"clock", "unsynchronised", ServiceReduced, "", reason.ClockUntrusted, tellReferred, "the clock was never synchronised since the boot, and passes that end soon are referred: check the time server"},
 		{"status_page", "port_taken", ServiceOpen, "", 0, tellNothing, "another program has the status page's port: end it, or set another status.listen"},
+		{"screen", "port_taken", ServiceOpen, "", 0, "nothing: his screen is dark, an officer helps", "another program has the screen's port: end it, or set another screen.listen"},
 		{"service", "failing", ServiceOpen, "", 0, tellNothing, "a part of gated fails again and again: see its error, and report it"},
 		{"self_test", "failed", ServiceClosed, CauseSelfTest, 0, tellClosed, "a check that service depends on failed: gatectl selftest names it and its cure"},
 	}

@@ -89,6 +89,7 @@ func failures() map[string]func(t *testing.T, r *rig) {
 			r.open(t)
 		},
 		"status_page_port_taken": untouched,
+		"screen_port_taken":      untouched,
 		"service_failing":        untouched,
 		"self_test_failed":       start(up, safe, free, empty, doc, face, Fit(0, CauseSelfTest)),
 	}

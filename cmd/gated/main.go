@@ -40,6 +40,7 @@ func run(args []string) int {
 	log := logs.Logger()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
 	cfg, faults := configs.LoadGate(*path)
 	if err := faults.Err(); err != nil {

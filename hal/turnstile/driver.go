@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bordergate/hal"
@@ -17,6 +18,8 @@ type Driver struct {
 	o     Options
 	m     Model
 	queue *queue
+	// turned is when Serve last completed a piece of its work.
+	turned atomic.Int64
 
 	mu     sync.Mutex // guards all below
 	serve  context.CancelFunc
@@ -124,10 +127,17 @@ func (d *Driver) setFault(err error) {
 	news := err != nil && (d.fault == nil || d.fault.Error() != err.Error())
 	d.fault = err
 	d.mu.Unlock()
+	d.turn()
 	if news && !errors.Is(err, context.Canceled) {
 		d.o.Log.Warn("Turnstile is away", "error", err)
 	}
 }
+
+func (d *Driver) turn() { d.turned.Store(int64(hal.Now())) }
+
+// Turned is when Serve last completed a piece of its work: a turn of its loop
+// or an attempt to reach the device. A device that is away does not stop it.
+func (d *Driver) Turned() hal.Mono { return hal.Mono(d.turned.Load()) }
 
 func (d *Driver) emit(events ...hal.Event) {
 	for _, e := range events {

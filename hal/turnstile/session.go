@@ -115,6 +115,7 @@ func (s *session) loop(ctx context.Context) error {
 				s.note(s.turn(ctx))
 			}
 		}
+		s.d.turn()
 		if s.broken != nil {
 			return s.broken
 		}

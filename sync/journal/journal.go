@@ -201,6 +201,16 @@ func (j *Journal) Err() error {
 	return j.down
 }
 
+// Ping returns once the writing goroutine has had a turn, whether or not it may
+// still write: the proof that it is not stuck.
+func (j *Journal) Ping(ctx context.Context) error {
+	err := j.do(ctx, func() error { return nil })
+	if err != nil && j.Err() != nil {
+		return nil // it answers, and what it answers is told by Err
+	}
+	return err
+}
+
 // Changed gives a channel that is closed when the next record is durable.
 func (j *Journal) Changed() <-chan struct{} {
 	j.mu.Lock()

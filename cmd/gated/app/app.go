@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"bordergate/barcode/pass"
 	"bordergate/configs"
 	"bordergate/gate"
@@ -29,7 +27,12 @@ type App struct {
 	hub    *hub
 	clock  *wallClock
 	mono   func() int64 // CLOCK_MONOTONIC, ns
-	faults []Fault
+	faults []Fault      // each keeps the gate without a lane
+	// defects are the parts that are missing and leave a lane, by their rows of
+	// the table.
+	defects map[string]error
+	manager *manager
+	unfit   unfit
 
 	server  *server
 	control *control
@@ -63,35 +66,26 @@ type App struct {
 	started    time.Time
 	supervised bool // a service manager starts the gate again when it ends
 
-	services []service
+	services []*service
 	closers  []closer
 }
 
-// service is a long-lived part. Serve returns when ctx ends, and not before
-// unless the part can do its work no more.
-type service struct {
-	name  string
-	serve func(ctx context.Context) error
-}
-
-type closer struct {
-	name  string
-	close func() error
-}
-
-// New opens a gate. Whatever is missing or damaged becomes a fault: the gate
-// is then made without a lane and can only say why. Close must be called.
+// New opens a gate. A device, the models or the status page that is missing
+// leaves a lane that serves less and says so. An identity, journal, accounts,
+// headquarters' keys or settings that cannot be used become a fault: the gate is
+// then made without a lane and can only say why. Close must be called.
 func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a := &App{
 		cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}),
-		started: time.Now(), supervised: supervised(), mono: monoNow, tally: newCounts(),
+		started: time.Now(), supervised: supervised(), mono: monoNow, tally: newCounts(), defects: map[string]error{},
 	}
 	a.modes = newModes(a.mono)
 	a.begin(cfg)
 	a.hub.ended = a.tally.ended
-	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: "starting", Since: monoNow()})
-	a.open("status", a.openStatus)
-	a.open("screen", a.openScreen)
+	a.openManager()
+	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: causeStarting, Since: monoNow()})
+	a.try("status_page_port_taken", a.openStatus)
+	a.try("screen_port_taken", a.openScreen)
 	a.open("control_socket", a.openControl)
 	if !a.open("identity", a.openIdentity) || !a.open("journal", a.openJournal) {
 		// Without a journal nothing else is worth opening.
@@ -100,10 +94,10 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a.open("modes", a.openModes)
 	a.open("accounts", a.openAccounts)
 	a.open("headquarters", a.openHQ)
-	a.open("models", a.openEyes)
+	a.open("cameras", a.openEyes)
 	a.open("turnstile", a.openTurnstile)
-	a.open("scanner", a.openScanner)
-	a.open("template_keys", a.openTemplateKeys)
+	a.try("scanner_dead", a.openScanner)
+	a.try("template_keys_unusable", a.openTemplateKeys)
 	a.open("trust", a.openLane)
 	return a.finish()
 }
@@ -127,6 +121,15 @@ func (a *App) open(part string, step func() error) bool {
 	return err == nil
 }
 
+// try runs one step whose error leaves a lane that serves as the row of the
+// table says.
+func (a *App) try(row string, step func() error) {
+	if err := step(); err != nil {
+		a.defects[row] = err
+		a.log.Error("Gate serves without a part", "row", row, "error", err)
+	}
+}
+
 // Faults is what keeps the gate closed; empty when it can serve.
 func (a *App) Faults() []Fault { return slices.Clone(a.faults) }
 
@@ -136,69 +139,6 @@ func (a *App) StatusAddr() string {
 		return ""
 	}
 	return a.server.addr()
-}
-
-func (a *App) run(name string, serve func(ctx context.Context) error) {
-	a.services = append(a.services, service{name, serve})
-}
-
-func (a *App) onClose(name string, f func() error) {
-	a.closers = append(a.closers, closer{name, f})
-}
-
-// Serve runs the gate until ctx ends, which is not an error, or until a part
-// fails for good. The lane stops first, so that no grant is pending when the
-// turnstile's driver makes the device inert.
-func (a *App) Serve(ctx context.Context) error {
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	services, endServices := context.WithCancel(context.WithoutCancel(ctx))
-	defer endServices()
-	rest, restCtx := errgroup.WithContext(services)
-	for _, s := range a.services {
-		rest.Go(func() error {
-			err := s.serve(restCtx)
-			if restCtx.Err() == nil {
-				err = fmt.Errorf("part %s ended: %w", s.name, cause(err))
-				fail(err)
-				return err
-			}
-			return nil
-		})
-	}
-	if a.lane != nil {
-		a.lane.Post(gate.Start(a.mono()))
-		if err := a.lane.Serve(ctx); ctx.Err() == nil {
-			fail(fmt.Errorf("lane ended: %w", cause(err)))
-		}
-	} else {
-		<-ctx.Done()
-	}
-	endServices()
-	err := rest.Wait()
-	if why := context.Cause(ctx); !errors.Is(why, context.Canceled) {
-		err = errors.Join(err, why)
-	}
-	return err
-}
-
-func cause(err error) error {
-	if err == nil {
-		return errors.New("without a reason")
-	}
-	return err
-}
-
-// Close closes what New opened, last in first out. Safe to call twice.
-func (a *App) Close() error {
-	var errs []error
-	for _, c := range slices.Backward(a.closers) {
-		if err := c.close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
-		}
-	}
-	a.closers = nil
-	return errors.Join(errs...)
 }
 
 func (a *App) openStatus() error {
@@ -246,7 +186,8 @@ func (a *App) openJournal() error {
 		return err
 	}
 	a.vault, a.journal = v, j
-	a.onClose("journal", func() error { return errors.Join(j.Checkpoint(context.Background()), j.Close()) })
+	a.onCloseWithin("journal", journalWait, func() error { return errors.Join(j.Checkpoint(context.Background()), j.Close()) })
+	a.watchWriter()
 	a.run("checkpoints", (&checkpoints{journal: j, log: a.log, notify: a.notify}).serve)
 	a.clock.raise(time.Unix(0, int64(j.Fact(factFloor))))
 	a.recorder = &recorder{journal: j, clock: a.clock, log: a.log, notify: a.notify}
@@ -298,10 +239,11 @@ func (a *App) openAccounts() error {
 // its faults on the default address, if that can be had.
 func NewBroken(faults configs.Faults, log *slog.Logger) *App {
 	cfg := configs.DefaultGate()
-	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now(), modes: newModes(monoNow)}
+	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now(), modes: newModes(monoNow), defects: map[string]error{}}
 	for _, f := range faults {
 		a.faults = append(a.faults, Fault{Part: "configuration", Error: f.Error()})
 	}
-	a.open("status", a.openStatus)
+	a.openManager()
+	a.try("status_page_port_taken", a.openStatus)
 	return a.finish()
 }

@@ -56,6 +56,27 @@ type evidence struct {
 
 	mu     sync.Mutex
 	wishes []gate.Entry
+	failed error // why the last picture was not kept; nil: it was
+}
+
+// kept notes what became of a picture.
+func (v *evidence) kept(err error) {
+	v.mu.Lock()
+	v.failed = err
+	v.mu.Unlock()
+	if err != nil {
+		v.log.Warn("Picture is not kept", "error", err)
+	}
+}
+
+// lost is why the last picture was not kept, or nil.
+func (v *evidence) lost() error {
+	if v == nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.failed
 }
 
 // wants asks for a picture for a record that is being made.
@@ -111,7 +132,7 @@ func (v *evidence) image(m vision.Image) {
 			continue
 		}
 		if err := v.keep(e, m); err != nil {
-			v.log.Warn("Picture is not kept", "error", err)
+			v.kept(err)
 		}
 	}
 }
@@ -122,9 +143,5 @@ func (v *evidence) keep(e gate.Entry, m vision.Image) error {
 		Stream: wire.StreamImage, Kind: KindStill, Tx: e.Tx, Personal: m.JPEG, Class: vault.ClassImage,
 		Public: still{For: e.Kind, Reasons: e.Public.Reasons, Camera: "face", Width: m.Width, Height: m.Height},
 		Mono:   m.FrameAt, Wall: now.UnixNano(), Trust: uint8(trust),
-	}, func(_ journal.Position, err error) {
-		if err != nil {
-			v.log.Warn("Picture is not kept", "error", err)
-		}
-	})
+	}, func(_ journal.Position, err error) { v.kept(err) })
 }

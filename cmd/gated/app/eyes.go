@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bordergate/biometrics"
+	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/hal/vision"
 )
@@ -14,6 +15,8 @@ import (
 // eye is one camera with its worker.
 type eye struct {
 	camera gate.Camera
+	name   string // on the status page
+	conf   configs.Camera
 	worker *vision.Worker
 	model  *biometrics.Recogniser
 	rules  biometrics.Rules
@@ -94,15 +97,8 @@ func (e eyes) Stop() {
 }
 
 // serveEvents tells the lane what the worker sees.
-func (e *eye) serveEvents(ctx context.Context) error {
-	for {
-		select {
-		case v := <-e.worker.Events():
-			e.tell(v)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+func (e *eye) serveEvents(ctx context.Context, beat func()) error {
+	return each(ctx, e.worker.Events(), beat, e.tell)
 }
 
 func (e *eye) tell(v vision.Event) {
@@ -161,10 +157,10 @@ func (e *eye) note(ok bool, text string) {
 }
 
 // device is the camera's line on the status page.
-func (e *eye) device(name string) Device {
+func (e *eye) device() Device {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Device{Name: name, OK: e.up, Error: e.err, Starts: e.starts, LastCrash: e.crash}
+	return Device{Name: e.name, OK: e.up, Error: e.err, Starts: e.starts, LastCrash: e.crash}
 }
 
 func (e *eye) face(v vision.Face) gate.Face {

@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,14 +130,6 @@ func testTrust(t *testing.T, dir string) {
 }
 
 func TestEachFaultIsNamedWithItsCureAndKeepsTheGateClosed(t *testing.T) {
-	model := func(c *configs.Gate) string {
-		m, err := configs.LoadModels(c.Models.Manifest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, _ := m.ByUse(configs.UseFeature)
-		return filepath.Join(c.Models.Dir, filepath.FromSlash(f.File))
-	}
 	write := func(path, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -147,10 +141,6 @@ func TestEachFaultIsNamedWithItsCureAndKeepsTheGateClosed(t *testing.T) {
 		part   string
 		says   []string
 	}{
-		{"model missing", func(c *configs.Gate) { _ = os.Remove(model(c)) }, "models", []string{"feature", "make models"}},
-		{"model tampered with", func(c *configs.Gate) { write(model(c), "another network") }, "models", []string{"SHA-256", "make models"}},
-		{"manifest missing", func(c *configs.Gate) { c.Models.Manifest += ".none" }, "models", []string{"models.manifest"}},
-		{"worker program missing", func(c *configs.Gate) { c.Vision.Program = "no-such-gatevision" }, "models", []string{"vision.program", "make build"}},
 		{"identity missing", func(c *configs.Gate) { c.Paths.Identity += "-none" }, "identity", []string{"gatectl identity init"}},
 		{"identity of another gate", func(c *configs.Gate) { c.Gate.ID = "lane-2" }, "identity", []string{"gate.id", "lane-1"}},
 		{"headquarters' keys missing", func(c *configs.Gate) { c.HQ.Bundle += ".none" }, "headquarters", []string{"hq.bundle", "hq.json"}},
@@ -184,6 +174,65 @@ func TestEachFaultIsNamedWithItsCureAndKeepsTheGateClosed(t *testing.T) {
 			}
 			if s := a.Status(); s.Lane.State != "closed" || s.Lane.Cause != c.part {
 				t.Errorf("status %+v", s.Lane)
+			}
+		})
+	}
+}
+
+func TestEachMissingDeviceLeavesALaneThatSaysWhy(t *testing.T) {
+	model := func(c *configs.Gate) string {
+		m, err := configs.LoadModels(c.Models.Manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := m.ByUse(configs.UseFeature)
+		return filepath.Join(c.Models.Dir, filepath.FromSlash(f.File))
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cases := []struct {
+		name   string
+		damage func(c *configs.Gate)
+		row    string
+		says   []string
+	}{
+		{"model missing", func(c *configs.Gate) { _ = os.Remove(model(c)) }, "models_unusable", []string{"feature", "make models"}},
+		{"model tampered with", func(c *configs.Gate) { _ = os.WriteFile(model(c), []byte("another"), 0o600) }, "models_unusable", []string{"SHA-256", "make models"}},
+		{"manifest missing", func(c *configs.Gate) { c.Models.Manifest += ".none" }, "models_unusable", []string{"models.manifest"}},
+		{"worker program missing", func(c *configs.Gate) { c.Vision.Program = "no-such-gatevision" }, "document_camera_dead_no_scanner", []string{"vision.program", "make build"}},
+		{"worker program missing, for faces", func(c *configs.Gate) { c.Vision.Program = "no-such-gatevision" }, "face_camera_dead", []string{"vision.program"}},
+		{"status port taken", func(c *configs.Gate) { c.Status.Listen = taken.Addr().String() }, "status_page_port_taken", []string{"status.listen"}},
+		{"template keys missing", func(c *configs.Gate) { c.Trust.TemplateKeys = c.Trust.Dir + "/none" }, "template_keys_unusable", nil},
+		{"turnstile missing", func(*configs.Gate) {}, "turnstile_dead", nil},
+		{"accounts not there yet", func(*configs.Gate) {}, "accounts_stale", nil},
+		{"headquarters away", func(*configs.Gate) {}, "headquarters_away", nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := goodStation(t)
+			c.damage(cfg)
+			a := New(cfg, slog.New(slog.DiscardHandler))
+			defer a.Close()
+			if a.lane == nil || len(a.Faults()) != 0 {
+				t.Fatalf("no lane: %+v", a.Faults())
+			}
+			code := func(d Degraded) string { return d.Device + "_" + d.Failure }
+			rows := a.Status().Degraded
+			i := slices.IndexFunc(rows, func(d Degraded) bool { return code(d) == c.row })
+			if i < 0 {
+				t.Fatalf("rows %+v, want %s", rows, c.row)
+			}
+			want, _ := rowOf(c.row)
+			if rows[i].Service != want.Service || rows[i].Cure != want.Technician {
+				t.Errorf("row %+v is not that of the table", rows[i])
+			}
+			for _, s := range c.says {
+				if !strings.Contains(rows[i].Error, s) {
+					t.Errorf("%q does not say %q", rows[i].Error, s)
+				}
 			}
 		})
 	}

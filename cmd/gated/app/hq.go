@@ -273,6 +273,7 @@ func (a *App) wireState() wire.State {
 		s.Faults = append(s.Faults, "trust")
 	}
 	s.Faults = append(s.Faults, a.room.codes()...)
+	s.Faults = append(s.Faults, a.degradedCodes()...)
 	a.worksBy(&s)
 	for _, r := range a.journal.Ranges() {
 		s.Queue[r.Name] = r.Next - 1 - r.Acked

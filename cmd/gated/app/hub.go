@@ -16,6 +16,7 @@ type hub struct {
 	// traveller is his screen, where there is one; never blocks.
 	traveller func(gate.View)
 	ended     func(gate.View) // told of each transaction that ends; never blocks, may be nil
+	seen      func(gate.View) // the service manager's part; never blocks; may be nil
 
 	mu     sync.Mutex
 	view   gate.View
@@ -56,6 +57,9 @@ func (h *hub) Show(v gate.View) {
 	}
 	if h.traveller != nil {
 		h.traveller(v)
+	}
+	if h.seen != nil {
+		h.seen(v)
 	}
 	e := event{Kind: "lane", At: h.now(), State: v.State.String(), Mode: v.Mode.String(), Way: v.Direction.String(), Cause: v.Cause, Hint: v.Hint, Notices: v.Notices}
 	if v.Tx != (gate.TxID{}) {

@@ -14,6 +14,7 @@ import (
 	"bordergate/barcode/pass"
 	"bordergate/configs"
 	"bordergate/gate"
+	"bordergate/hal"
 	"bordergate/hal/fitting"
 	"bordergate/hal/vision"
 	"bordergate/sync/wire"
@@ -52,64 +53,77 @@ func kindMaxAge(k configs.KindMaxAge) map[gate.AccountKind]time.Duration {
 	return out
 }
 
+// openEyes makes both cameras' workers. The document camera needs no models: it
+// reads while the face camera's are missing.
 func (a *App) openEyes() error {
+	program, err := findProgram(a.cfg.Vision.Program)
+	if err != nil {
+		a.defects["document_camera_dead"], a.defects["face_camera_dead"] = err, err
+		return nil
+	}
+	if err := a.openEye(program, vision.RoleDocument, gate.DocumentCamera, a.cfg.Cameras.Document, nil); err != nil {
+		return err
+	}
+	var files []vision.ModelFile
+	a.try("models_unusable", func() error {
+		files, err = a.openModels()
+		return err
+	})
+	if len(files) == 0 {
+		return nil
+	}
+	return a.openEye(program, vision.RoleFace, gate.FaceCamera, a.cfg.Cameras.Face, files)
+}
+
+// openModels checks the networks and makes what compares with them.
+func (a *App) openModels() ([]vision.ModelFile, error) {
 	manifest, err := hashManifest(a.cfg.Models.Manifest)
 	if err != nil {
-		return fmt.Errorf("load models.manifest: %w", err)
+		return nil, fmt.Errorf("load models.manifest: %w", err)
 	}
-	a.manifest = manifest
 	models, err := configs.LoadModels(a.cfg.Models.Manifest)
 	if err != nil {
-		return fmt.Errorf("load models.manifest: %w", err)
+		return nil, fmt.Errorf("load models.manifest: %w", err)
 	}
 	files, err := modelFiles(models, a.cfg.Models.Dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	program, err := findProgram(a.cfg.Vision.Program)
+	m, err := newMatcher(models, a.cfg.Models)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.matcher, err = newMatcher(models, a.cfg.Models)
-	if err != nil {
-		return err
+	if m.live, err = livenessRule(a.cfg, models, time.Now(), a.log); err != nil {
+		return nil, err
 	}
-	a.matcher.live, err = livenessRule(a.cfg, models, time.Now(), a.log)
-	if err != nil {
-		return err
+	a.manifest, a.matcher = manifest, m
+	return files, nil
+}
+
+// openEye makes one camera's worker.
+func (a *App) openEye(program string, role vision.Role, camera gate.Camera, conf configs.Camera, models []vision.ModelFile) error {
+	name := string(role)
+	o := vision.DefaultOptions()
+	o.Program, o.Args, o.Name, o.Log = program, []string{"worker"}, name, a.log
+	o.CrashDir = filepath.Join(a.cfg.Paths.State, "crashes")
+	o.Config = vision.WorkerConfig{
+		Role: role, Source: conf.Source, Width: conf.Width, Height: conf.Height,
+		FPS: int(conf.FPS), Threads: conf.Threads, Models: models,
 	}
-	cameras := []struct {
-		name   string
-		role   vision.Role
-		camera gate.Camera
-		conf   configs.Camera
-		models []vision.ModelFile
-	}{
-		{"document", vision.RoleDocument, gate.DocumentCamera, a.cfg.Cameras.Document, nil},
-		{"face", vision.RoleFace, gate.FaceCamera, a.cfg.Cameras.Face, files},
+	if err := o.Config.Validate(); err != nil {
+		return fmt.Errorf("configure %s camera: %w", name, err)
 	}
-	for _, c := range cameras {
-		o := vision.DefaultOptions()
-		o.Program, o.Args, o.Name, o.Log = program, []string{"worker"}, c.name, a.log
-		o.CrashDir = filepath.Join(a.cfg.Paths.State, "crashes")
-		o.Config = vision.WorkerConfig{
-			Role: c.role, Source: c.conf.Source, Width: c.conf.Width, Height: c.conf.Height,
-			FPS: int(c.conf.FPS), Threads: c.conf.Threads, Models: c.models,
-		}
-		if err := o.Config.Validate(); err != nil {
-			return fmt.Errorf("configure %s camera: %w", c.name, err)
-		}
-		e := &eye{camera: c.camera, away: time.Now(), worker: vision.NewWorker(o), model: a.matcher.model, rules: a.matcher.model.ProbeRules(), log: a.log.With("camera", c.name), post: a.post}
-		if c.camera == gate.FaceCamera {
-			e.evidence = a.openEvidence(e.worker.Still)
-			e.monitor = newMonitor(c.name, a.log.With("camera", c.name), a.recorder.note)
-			a.recorder.monitor = e.monitor
-			a.run("face monitor", e.monitor.serve)
-		}
-		a.eyes = append(a.eyes, e)
-		a.run(c.name+" camera", e.worker.Serve)
-		a.run(c.name+" camera events", e.serveEvents)
+	e := &eye{camera: camera, name: name + "_camera", conf: conf, away: time.Now(), worker: vision.NewWorker(o), log: a.log.With("camera", name), post: a.post}
+	if camera == gate.FaceCamera {
+		e.model, e.rules = a.matcher.model, a.matcher.model.ProbeRules()
+		e.evidence = a.openEvidence(e.worker.Still)
+		e.monitor = newMonitor(name, a.log.With("camera", name), a.recorder.note)
+		a.recorder.monitor = e.monitor
+		a.run("face monitor", e.monitor.serve)
 	}
+	a.eyes = append(a.eyes, e)
+	a.run(name+" camera", e.worker.Serve)
+	a.runWatched(name+" camera events", e.serveEvents)
 	return nil
 }
 
@@ -194,9 +208,13 @@ func (a *App) openTurnstile() error {
 	a.barrier.note = func(kind string, public any) { a.recorder.note(wire.StreamAlarm, kind, public) }
 	a.hub.light = a.barrier.light
 	a.onClose("turnstile", dev.Close)
-	a.run("turnstile", dev.Serve)
-	a.run("turnstile orders", a.barrier.serveOrders)
-	a.run("turnstile events", a.barrier.serveEvents)
+	s := a.run("turnstile", dev.Serve)
+	s.vital = true
+	if d, ok := dev.(interface{ Turned() hal.Mono }); ok {
+		s.pulse.limit, s.pulse.read = driverStill, func() int64 { return int64(d.Turned()) }
+	}
+	a.runWatched("turnstile orders", a.barrier.serveOrders).vital = true
+	a.runWatched("turnstile events", a.barrier.serveEvents).vital = true
 	return nil
 }
 
@@ -224,10 +242,10 @@ func (a *App) laneOptions() gate.Options {
 	a.rules.begin(a.localRules(a.direction()))
 	return gate.Options{
 		Policy: a.rules.Policy(), Rules: a.rules.Policy,
-		Times: times, Order: a.modes.now(), Unsigned: a.modes.unsigned(), Reversible: c.Gate.Reversible, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: ruledMatcher{a.matcher, &a.rules}, Tracker: newFollower(a.matcher.model.Limits.Reject),
-		References: references{a.templates, a.matcher.model.ID, a.log.With("part", "passes")},
+		Times: times, Order: a.modes.now(), Unsigned: a.modes.unsigned(), Reversible: c.Gate.Reversible, Passes: passes{a.believer.believed}, Accounts: a.cache(), Register: a.register, Matcher: ruledMatcher{a.matcher, &a.rules}, Tracker: newFollower(a.matcher.reject()),
+		References: references{a.templates, a.matcher.id(), a.log.With("part", "passes")},
 		Recorder:   a.recorder, Turnstile: a.barrier, Eyes: senses{a.eyes, a.scanner}, Screen: a.hub, Clock: a.clock,
-		Mono: a.mono, Beat: a.beat(),
+		Mono: a.mono, Beat: a.beat,
 	}
 }
 

@@ -43,8 +43,27 @@ func newMatcher(m *configs.Models, use configs.ModelUse) (matcher, error) {
 	return matcher{model: model, fmr: use.FMR, live: biometrics.DefaultLivenessRule(), net: biometrics.ModelID(net.Name, net.SHA256)}, nil
 }
 
+// id is the recogniser's, empty where there is none.
+func (m matcher) id() string {
+	if m.model == nil {
+		return ""
+	}
+	return m.model.ID
+}
+
+// reject is the score that tells two persons apart.
+func (m matcher) reject() float64 {
+	if m.model == nil {
+		return 0
+	}
+	return m.model.Limits.Reject
+}
+
 // Match implements gate.Matcher.
 func (m matcher) Match(faces []gate.Face, model string, reference []byte, final bool) gate.Match {
+	if m.model == nil {
+		return gate.Match{}
+	}
 	out := gate.Match{Model: m.model.ID, LivenessVersion: m.live.Version(m.net)}
 	ref, err := m.model.Parse(reference)
 	if err != nil || model != m.model.ID {

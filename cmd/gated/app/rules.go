@@ -142,7 +142,7 @@ func (l *local) tighten(p wire.Policy) ruling {
 	g.ObserveLiveness = l.policy.ObserveLiveness && p.Liveness == wire.LivenessObserve
 	fmr, err := strconv.ParseFloat(p.FMR, 64)
 	out.fmr = min(l.fmr, fmr)
-	g.NoModels = err != nil || !l.has(out.fmr) || len(p.Models) > 0 && !slices.Contains(p.Models, l.manifest)
+	g.NoModels = l.policy.NoModels || err != nil || !l.has(out.fmr) || len(p.Models) > 0 && !slices.Contains(p.Models, l.manifest)
 	return out
 }
 
@@ -166,11 +166,15 @@ func (a *App) localRules(d gate.Direction) local {
 	return local{
 		policy: gate.Policy{
 			Crossing: c.Gate.Crossing, Direction: d, PassTypes: passRules(), Passback: passback,
+			NoModels:    a.matcher.model == nil,
 			CacheMaxAge: c.Policy.CacheMaxAge, KindMaxAge: kindMaxAge(c.Policy.KindMaxAge), ClockMargin: clockMargin,
 			ObserveLiveness: c.Models.Liveness == "observe",
 		},
 		types: c.Policy.PassTypes, fmr: c.Models.FMR, manifest: a.manifest,
 		has: func(fmr float64) bool {
+			if a.matcher.model == nil {
+				return false
+			}
 			_, ok := a.matcher.model.Limits.At(fmr, minFrames)
 			return ok
 		},

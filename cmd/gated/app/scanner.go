@@ -74,20 +74,13 @@ func (a *App) openScanner() error {
 	}
 	a.scanner = &passScanner{dev: dev, log: log, post: a.post}
 	a.run("scanner", dev.Serve)
-	a.run("scanner events", a.scanner.serveEvents)
+	a.runWatched("scanner events", a.scanner.serveEvents)
 	return nil
 }
 
 // serveEvents tells the lane what the scanner reads.
-func (s *passScanner) serveEvents(ctx context.Context) error {
-	for {
-		select {
-		case e := <-s.dev.Events():
-			s.tell(e)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+func (s *passScanner) serveEvents(ctx context.Context, beat func()) error {
+	return each(ctx, s.dev.Events(), beat, s.tell)
 }
 
 func (s *passScanner) tell(e scanner.Event) {

@@ -115,7 +115,7 @@ func newScanRig(t *testing.T, s sealed, conf configs.Scanner, o simulated.Option
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
-	for _, serve := range []func(context.Context) error{dev.Serve, r.reader.serveEvents, r.lane.Serve} {
+	for _, serve := range []func(context.Context) error{dev.Serve, func(ctx context.Context) error { return r.reader.serveEvents(ctx, nil) }, r.lane.Serve} {
 		ended.Go(func() { _ = serve(ctx) }) // ends with ctx
 	}
 	t.Cleanup(func() { stop(); ended.Wait() })

@@ -21,6 +21,7 @@ type Status struct {
 	Lane      LaneStatus  `json:"lane"`
 	Clock     string      `json:"clock"`
 	Faults    []Fault     `json:"faults"`
+	Degraded  []Degraded  `json:"degraded"` // what fails and how the gate serves then
 	Devices   []Device    `json:"devices"`
 	Faces     *FaceStatus `json:"faces,omitempty"` // how the face camera does
 	HQ        HQStatus    `json:"hq"`
@@ -107,10 +108,8 @@ func (a *App) Status() Status {
 		d.Looks = looksStatus(st.Looks)
 		s.Devices = append(s.Devices, d)
 	}
-	for i, name := range []string{"document_camera", "face_camera"} {
-		if i < len(a.eyes) {
-			s.Devices = append(s.Devices, a.eyes[i].device(name))
-		}
+	for _, e := range a.eyes {
+		s.Devices = append(s.Devices, e.device())
 	}
 	if a.scanner != nil {
 		s.Devices = append(s.Devices, a.scanner.device())
@@ -123,6 +122,7 @@ func (a *App) Status() Status {
 		s.Faults = append(s.Faults, a.room.faults()...)
 	}
 	a.hqStatus(&s)
+	s.Degraded = a.degraded()
 	if a.believer != nil {
 		s.Trust = a.believer.status(time.Now())
 	}

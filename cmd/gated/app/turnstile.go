@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"bordergate/gate"
@@ -16,6 +17,7 @@ type order struct {
 	revoke bool
 	grant  hal.Grant
 	lamps  map[hal.Lamp]hal.Pattern // nil for the others
+	done   chan<- struct{}          // closed in turn; nil for the others
 }
 
 // barrier stands between the lane, which may not wait, and the driver, which
@@ -29,8 +31,9 @@ type barrier struct {
 	now    func() int64
 	// note puts on record what is not the lane's business; never blocks.
 	note   func(kind string, public any)
-	levels map[hal.EventKind]bool // that were noted last; serveEvents alone uses it
-	green  bool                   // what the lamps were last told; the lane's loop alone uses it
+	levels map[hal.EventKind]bool   // that were noted last; serveEvents alone uses it
+	green  bool                     // what the lamps were last told; the lane's loop alone uses it
+	dark   atomic.Pointer[[]string] // lamps that did not obey when last told
 }
 
 func newBarrier(dev hal.Turnstile, log *slog.Logger, post func(gate.Input)) *barrier {
@@ -84,28 +87,42 @@ func (b *barrier) give(o order) error {
 	}
 }
 
-// serveOrders carries out orders until ctx ends, then those already given.
-func (b *barrier) serveOrders(ctx context.Context) error {
-	for {
-		select {
-		case o := <-b.orders:
-			b.carryOut(ctx, o)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// serveOrders carries out orders until ctx ends.
+func (b *barrier) serveOrders(ctx context.Context, beat func()) error {
+	return each(ctx, b.orders, beat, func(o order) { b.carryOut(ctx, o) })
+}
+
+// settle waits until every order given so far was carried out, or ctx ends.
+func (b *barrier) settle(ctx context.Context) error {
+	done := make(chan struct{})
+	if err := b.give(order{done: done}); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return errHung
 	}
 }
 
 func (b *barrier) carryOut(ctx context.Context, o order) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
+	if o.done != nil {
+		close(o.done)
+		return
+	}
 	id := gate.TxID(o.grant.ID)
+	var dead []string
 	for lamp, pattern := range o.lamps {
 		if err := b.dev.Indicate(ctx, lamp, pattern); err != nil {
+			dead = append(dead, lamp.String())
 			b.log.Warn("Lamp does not obey", "lamp", lamp.String(), "error", err)
 		}
 	}
 	if o.lamps != nil {
+		b.dark.Store(&dead)
 		return
 	}
 	if o.revoke {
@@ -128,15 +145,8 @@ func (b *barrier) carryOut(ctx context.Context, o order) {
 }
 
 // serveEvents tells the lane what the device reports.
-func (b *barrier) serveEvents(ctx context.Context) error {
-	for {
-		select {
-		case e := <-b.dev.Events():
-			b.tell(e)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+func (b *barrier) serveEvents(ctx context.Context, beat func()) error {
+	return each(ctx, b.dev.Events(), beat, b.tell)
 }
 
 var levelOf = map[hal.EventKind]func(at int64) gate.Input{
