@@ -76,7 +76,7 @@ func Decide(e Evidence, p Policy) Verdict {
 			set = reason.Add(set, r)
 		}
 	}
-	add(!e.Mode.serves(), reason.ModeClosed)
+	add(!e.Mode.serves() || e.Mode == ModeDryRun, reason.ModeClosed)
 	add(e.Mode == ModeBiometricsSuspended, reason.ModeSuspendedBiometrics)
 	add(e.Emergency != Off, reason.ModeEmergency)
 	add(e.Obstruction != Off, reason.Obstruction)

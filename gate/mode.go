@@ -16,6 +16,7 @@ const (
 	ModeNormal              Mode = iota + 1
 	ModeSupervised               // an officer confirms each admission before the grant
 	ModeBiometricsSuspended      // no face is compared: an officer decides on everybody, for a limited time
+	ModeDryRun                   // everything but the grant: whoever would be admitted is referred
 	ModeMaintenance              // a technician has the lane
 	ModeClosed                   // not for travellers
 	ModeEmergency                // by the hardware alone; nobody orders it
@@ -24,7 +25,7 @@ const (
 
 var modeText = [modeEnd]string{
 	ModeNormal: "normal", ModeSupervised: "supervised", ModeBiometricsSuspended: "biometrics_suspended",
-	ModeMaintenance: "maintenance", ModeClosed: "closed", ModeEmergency: "emergency",
+	ModeDryRun: "dry_run", ModeMaintenance: "maintenance", ModeClosed: "closed", ModeEmergency: "emergency",
 }
 
 // String is the mode in the words of records.
@@ -46,7 +47,7 @@ func ParseMode(text string) (Mode, bool) {
 }
 
 // serves reports whether travellers are taken at all.
-func (m Mode) serves() bool { return m >= ModeNormal && m <= ModeBiometricsSuspended }
+func (m Mode) serves() bool { return m >= ModeNormal && m <= ModeDryRun }
 
 // Limits of orders.
 const (
@@ -86,6 +87,7 @@ func (o Order) Fits(now int64) bool {
 const (
 	ByHQ      = "headquarters"
 	ByStation = "station" // an officer at the gate
+	ByArming  = "arming"  // a gate that no technician has armed yet
 	ByRestart = "restart" // the machine itself, around its own start
 )
 

@@ -50,6 +50,7 @@ func commands() []command {
 		faceCommands(),
 		stateCommands(),
 		doctorCommands(),
+		armCommands(),
 	)
 }
 

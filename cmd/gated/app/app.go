@@ -92,6 +92,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 		return a.finish()
 	}
 	a.open("modes", a.openModes)
+	a.open("arming", a.openArmed)
 	a.open("accounts", a.openAccounts)
 	a.open("headquarters", a.openHQ)
 	a.open("cameras", a.openEyes)

@@ -37,6 +37,7 @@ func (a *App) openControl() error {
 	mux.HandleFunc("POST /v1/officer/nonce", c.nonce)
 	mux.HandleFunc("POST /v1/officer/act", c.act)
 	c.care(mux)
+	c.arming(mux)
 	c.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	a.control = c
 	a.run("control socket", func(ctx context.Context) error { return serveHTTP(ctx, c.http, l) })
