@@ -174,6 +174,7 @@ type State struct {
 	Grant  GrantID             // the grant that waits for a passage, or none
 	Busy   bool                // a grant waits, or the last passage has not settled: a new grant would be refused
 	Lost   uint64              // events dropped because nobody read them, ever
+	Noise  uint64              // bytes on the line that belonged to no answer, ever
 	Looks  Looks               // how late the device was looked at, ever
 }
 

@@ -20,6 +20,7 @@ type Driver struct {
 	queue *queue
 	// turned is when Serve last completed a piece of its work.
 	turned atomic.Int64
+	noise  atomic.Uint64 // bytes that belonged to no answer, ever
 
 	mu     sync.Mutex // guards all below
 	serve  context.CancelFunc
@@ -160,7 +161,7 @@ func (d *Driver) Snapshot() hal.State {
 }
 
 func (d *Driver) snapshotLocked(now hal.Mono) hal.State {
-	s := hal.State{Device: d.o.name(), At: now, Online: d.live != nil, Fault: d.fault, Lost: d.queue.dropped(), Looks: d.track.looks}
+	s := hal.State{Device: d.o.name(), At: now, Online: d.live != nil, Fault: d.fault, Lost: d.queue.dropped(), Looks: d.track.looks, Noise: d.noise.Load()}
 	for _, in := range d.m.Inputs {
 		if d.track.now[in] == hal.Unknown {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"bordergate/hal/port"
@@ -48,13 +49,14 @@ type Line struct {
 	echo    bool          // the adapter hears itself
 	misses  int           // exchanges in a row without an answer
 	suspect bool          // an exchange failed since the last sample that counted
+	noise   *atomic.Uint64
 	buf     [512]byte
 }
 
 // NewLine takes an open port over. Timeout is the longest wait for a reply
 // beyond its time on the wire.
 func NewLine(p port.Port, baud int, timeout time.Duration) *Line {
-	return &Line{port: p, baud: baud, timeout: timeout}
+	return &Line{port: p, baud: baud, timeout: timeout, noise: new(atomic.Uint64)}
 }
 
 // quietAfterError is how long the line must be silent after an exchange that
@@ -97,20 +99,8 @@ func (l *Line) pause(ctx context.Context) error {
 // not, the board cannot have acted. The answer is waited for even when ctx ends
 // meanwhile. After a failure the line has been silent for quietAfterError.
 func (l *Line) Exchange(ctx context.Context, q Question) (data []byte, sent bool, err error) {
-	if err := l.pause(ctx); err != nil {
-		return nil, false, err
-	}
-	if err := l.port.Flush(); err != nil {
-		return nil, false, err
-	}
-	if err := l.port.SetWriteDeadline(time.Now().Add(l.onWire(len(q.Send)) + l.timeout)); err != nil {
-		return nil, false, err
-	}
-	n, err := l.port.Write(q.Send)
-	l.last = time.Now()
-	if err != nil {
-		// A port may have taken bytes that it did not count.
-		return nil, n > 0 || !errors.Is(err, port.ErrGone), fmt.Errorf("send request: %w", err)
+	if sent, err := l.send(ctx, q.Send); err != nil {
+		return nil, sent, err
 	}
 	data, err = l.receive(q)
 	l.last = time.Now()
@@ -124,6 +114,47 @@ func (l *Line) Exchange(ctx context.Context, q Question) (data []byte, sent bool
 		return nil, true, errors.Join(err, l.drain())
 	}
 	return nil, true, err
+}
+
+// Tell sends a command that the device does not answer, and then leaves the
+// line alone for as long as the device needs; what comes meanwhile is noise.
+func (l *Line) Tell(ctx context.Context, p []byte, rest time.Duration) (sent bool, err error) {
+	if sent, err := l.send(ctx, p); err != nil {
+		return sent, err
+	}
+	end := time.Now().Add(l.onWire(len(p)) + rest)
+	for time.Now().Before(end) {
+		if err := l.port.SetReadDeadline(end); err != nil {
+			return true, err
+		}
+		n, err := l.port.Read(l.buf[:])
+		l.noise.Add(uint64(n))
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return true, err
+		}
+	}
+	l.last = time.Now()
+	return true, nil
+}
+
+// send waits for silence and sends. sent is as of Exchange.
+func (l *Line) send(ctx context.Context, p []byte) (sent bool, err error) {
+	if err := l.pause(ctx); err != nil {
+		return false, err
+	}
+	if err := l.port.Flush(); err != nil {
+		return false, err
+	}
+	if err := l.port.SetWriteDeadline(time.Now().Add(l.onWire(len(p)) + l.timeout)); err != nil {
+		return false, err
+	}
+	n, err := l.port.Write(p)
+	l.last = time.Now()
+	if err != nil {
+		// A port may have taken bytes that it did not count.
+		return n > 0 || !errors.Is(err, port.ErrGone), fmt.Errorf("send request: %w", err)
+	}
+	return true, nil
 }
 
 // receive collects the answer, without the adapter's echo of the question.
@@ -140,6 +171,7 @@ func (l *Line) receive(q Question) ([]byte, error) {
 		n, err := l.port.Read(l.buf[held:])
 		held += n
 		if errors.Is(err, os.ErrDeadlineExceeded) {
+			l.noise.Add(uint64(held))
 			return nil, ErrNoReply
 		}
 		if err != nil {
@@ -151,9 +183,13 @@ func (l *Line) receive(q Question) ([]byte, error) {
 		}
 		data, done, err := q.Parse(p)
 		if done {
+			if errors.Is(err, ErrGarbled) {
+				l.noise.Add(uint64(held))
+			}
 			return data, err
 		}
 	}
+	l.noise.Add(uint64(held))
 	return nil, ErrGarbled
 }
 
@@ -185,7 +221,8 @@ func (l *Line) drain() error {
 		if err := l.port.SetReadDeadline(time.Now().Add(quietAfterError)); err != nil {
 			return err
 		}
-		_, err := l.port.Read(l.buf[:])
+		n, err := l.port.Read(l.buf[:])
+		l.noise.Add(uint64(n))
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}

@@ -35,6 +35,7 @@ const maxMisses = 3
 
 func newSession(d *Driver, p port.Port) *session {
 	l := NewLine(p, d.o.Port.Baud, d.o.Reply)
+	l.noise = &d.noise
 	return &session{d: d, l: l, board: d.m.Open(l), cmds: make(chan command), done: make(chan struct{})}
 }
 

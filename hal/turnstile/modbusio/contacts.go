@@ -19,7 +19,7 @@ func New(o Options) (*turnstile.Driver, error) {
 	}
 	return turnstile.New(o.Options, turnstile.Model{
 		Counter: counter,
-		Inputs: wiredOf(o.Inputs, hal.Inputs()), Lamps: wiredOf(o.Lamps, hal.Lamps()),
+		Inputs:  wiredOf(o.Inputs, hal.Inputs()), Lamps: wiredOf(o.Lamps, hal.Lamps()),
 		Unlocks: wiredOf(o.Unlock, []hal.Direction{hal.Entry, hal.Exit}),
 		Open: func(l *turnstile.Line) turnstile.Board {
 			return &contacts{o: &o, b: modbus.Bus{Line: l, Unit: o.Unit}, off: map[int]time.Time{}}
