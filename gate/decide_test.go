@@ -260,3 +260,29 @@ func TestZeroEvidenceIsNeverAdmitted(t *testing.T) {
 		t.Fatal("admitted on an empty pass")
 	}
 }
+
+func TestPlausibleTimeJudgesOnlyWhatItCan(t *testing.T) {
+	for name, tc := range map[string]struct {
+		now, from, stamped time.Duration // from the floor
+		want               []reason.Reason
+	}{
+		"valid since the floor":        {2 * day, day, 0, nil},
+		"valid since later":            {3 * day, 2 * day, 0, []reason.Reason{reason.ClockUntrusted}},
+		"not yet":                      {day, 2 * day, 0, []reason.Reason{reason.PassNotYetValid}},
+		"stamp, by the clock":          {9 * day, 0, -2 * day, []reason.Reason{reason.PassStampDue}},
+		"stamp, the clock lags":        {-2 * day, -20 * day, -9 * day, nil},
+		"stamp is due, the clock lags": {-2 * day, -20 * day, -11 * day, []reason.Reason{reason.PassStampDue}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, p := goodEvidence(), goodPolicy()
+			e.Clock, e.Floor = ClockPlausible, e.Now
+			e.Now = e.Floor.Add(tc.now)
+			e.Claim.Pass.ValidFrom, e.Claim.Pass.ValidTo = e.Floor.Add(tc.from), e.Floor.Add(365*day)
+			e.Pass.Stamped = e.Floor.Add(tc.stamped)
+			e.Account.Issued = e.Now
+			if v := Decide(e, p); !slices.Equal(v.Reasons, tc.want) {
+				t.Fatalf("%v, want %v", v.Reasons, tc.want)
+			}
+		})
+	}
+}

@@ -111,6 +111,9 @@ func signedOff(m *machine, in Input) State {
 		m.revoke(m.owed)
 		m.owed = TxID{}
 	}
+	if !m.started {
+		return m.stop(Closed, "starting")
+	}
 	return m.stop(SelfTest, "self_test")
 }
 

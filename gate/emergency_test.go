@@ -134,6 +134,19 @@ func TestEmergencyOutlastsARestart(t *testing.T) {
 	}
 }
 
+func TestEmergencyBeforeTheStart(t *testing.T) {
+	r := newRig(t)
+	r.give(EmergencyInput(0, On), EmergencyInput(0, Off), SignOff(0, "o-17"))
+	r.flushAll()
+	r.want(t, Closed)
+	r.give(Start(0))
+	r.want(t, SelfTest)
+	r = newRig(t)
+	r.give(EmergencyInput(0, On), Start(0), EmergencyInput(0, Off), SignOff(0, "o-17"))
+	r.flushAll()
+	r.want(t, SelfTest)
+}
+
 // TestEmergencyIsAnAlarmFromEveryState: wherever it begins it is on record once,
 // and no state but its own is left to it.
 func TestEmergencyIsAnAlarmFromEveryState(t *testing.T) {

@@ -274,3 +274,27 @@ func TestHintIsShownWhenItChanges(t *testing.T) {
 		t.Errorf("faces on record: %+v", c)
 	}
 }
+
+func TestFirstFaceAndFirstUsableAreSteps(t *testing.T) {
+	r := newRig(t)
+	r.open(t)
+	r.give(Presence(0, On))
+	begun := r.now
+	frame := func(f Face) map[string]int64 {
+		f.FrameAt = r.now * 1_000_000
+		r.give(FaceSeen(0, r.m.session, f))
+		return r.m.tx.steps
+	}
+	for _, f := range []Face{{Count: 0, Usable: true}, {Count: 2, Usable: true}, {Count: 1}, {Count: 1, Usable: true, Box: [4]float32{1}, Embedding: []float32{1}}} {
+		steps := frame(f)
+		if _, ok := steps[StepFirstFace]; ok != (f.Count > 0 || r.m.tx.total.Frames > 1) {
+			t.Errorf("after %+v the first face was seen: %v", f, ok)
+		}
+		if _, ok := steps[StepFirstUsable]; ok != (f.Count == 1 && f.Usable) {
+			t.Errorf("after %+v the first usable one was: %v", f, ok)
+		}
+	}
+	if at := r.m.tx.steps[StepFirstFace]; at != ((begun+1)*1_000_000-begun)/1000 {
+		t.Errorf("the first face was seen at %d, not in its frame", at)
+	}
+}

@@ -64,7 +64,6 @@ type transaction struct {
 	// Whom the camera sees: see follow.go.
 	voids, others, strange int
 	broken                 reason.Reason
-	waiting                bool // for missed suspensions
 	held                   bool // the one who matched is the only one followed
 }
 
@@ -145,6 +144,8 @@ func (m *machine) one(in Input) {
 // note keeps the levels: they are facts in every state.
 func (m *machine) note(in Input) {
 	switch in.kind {
+	case inStart:
+		m.started = true
 	case inPresence:
 		m.presence = in.level
 	case inObstruction:

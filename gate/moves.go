@@ -15,7 +15,6 @@ func stay(m *machine, _ Input) State { return m.state }
 // toSelfTest opens the lane, as far as the mode lets it. An emergency that
 // nobody has signed off outlasts the start of the machine.
 func toSelfTest(m *machine, in Input) State {
-	m.started = true
 	if m.mode != ModeNormal {
 		m.recordMode("start", in.At)
 	}
@@ -185,9 +184,8 @@ func (m *machine) tryDecide(e Evidence, in Input) State {
 		t.step(StepLiveness, now)
 	}
 	if e.CatchingUp {
-		if soon := in.At + m.o.Times.CatchUp.Nanoseconds(); m.state == Matching && !t.waiting {
-			t.waiting = true
-			m.deadline = min(m.deadline, soon)
+		if m.state == Matching { // before, the time for reading is what is left
+			m.deadline = min(m.deadline, in.At+m.o.Times.CatchUp.Nanoseconds())
 		}
 		return m.state
 	}

@@ -62,9 +62,10 @@ func (m *machine) carryOverride(in Input) State {
 }
 
 // referred is what an officer may decide on of a transaction that ended so: its
-// traveller and why he was not let through, and no face; nil for any other end.
+// traveller and why he was not let through, and no face; nil for any other end,
+// and where a grant was sent already: its id opens the gate once.
 func (t *transaction) referred(o reason.Outcome) *transaction {
-	if o != reason.Referred && o != reason.Refused {
+	if t.granted || o != reason.Referred && o != reason.Refused {
 		return nil
 	}
 	return &transaction{id: t.id, read: t.read, claim: t.claim, marks: t.marks, verdict: t.verdict}

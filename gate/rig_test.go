@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -22,7 +23,7 @@ type helper interface {
 type rig struct {
 	m   *machine
 	now int64
-	ids byte
+	ids uint32
 
 	wall    time.Time
 	trust   ClockTrust
@@ -44,6 +45,8 @@ type rig struct {
 	durable map[TxID]reason.Outcome
 	grants  []TxID
 	ways    []Direction
+	sent    func(TxID) // told of a grant as it goes out; may be nil
+	taken   func(TxID) // told of its withdrawal; may be nil
 	revoked []TxID
 	views   []View
 	watched []uint32
@@ -55,6 +58,12 @@ type rig struct {
 	looks      []uint32
 	refuse     error // the recorder's
 	jammed     error // the turnstile's
+}
+
+// idOf is the n-th transaction's id.
+func idOf(n uint32) (id TxID) {
+	binary.LittleEndian.PutUint32(id[:], n)
+	return id
 }
 
 func goodPass() Pass {
@@ -91,7 +100,7 @@ func newRig(t helper) *rig {
 		Mono: func() int64 { return r.now },
 		NewID: func() TxID {
 			r.ids++
-			return TxID{r.ids}
+			return idOf(r.ids)
 		},
 	}
 	if err := o.check(); err != nil {
@@ -158,11 +167,19 @@ func (r *rig) Record(e Entry, done func(error)) error {
 }
 
 func (r *rig) Grant(id TxID, d Direction, _ time.Duration) error {
+	if r.sent != nil {
+		r.sent(id)
+	}
 	r.ways = append(r.ways, d)
 	r.grants = append(r.grants, id)
 	return r.jammed
 }
-func (r *rig) Revoke(id TxID)                           { r.revoked = append(r.revoked, id) }
+func (r *rig) Revoke(id TxID) {
+	if r.taken != nil {
+		r.taken(id)
+	}
+	r.revoked = append(r.revoked, id)
+}
 func (r *rig) Watch(s uint32)                           { r.watched, r.shown = append(r.watched, s), nil }
 func (r *rig) Again(s uint32)                           { r.looks = append(r.looks, s) }
 func (r *rig) Hold()                                    { r.held = true }

@@ -171,7 +171,7 @@ func newTable() [stateCount]row {
 	return [stateCount]row{
 		Closed: idle(map[input]move{inStart: toSelfTest, inTurn: turn}),
 		SelfTest: with(map[input]move{
-			inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inObstruction: testDone, inJournal: testDone,
+			inTurnstile: testDone, inEyes: testDone, inEmergency: testDone, inJournal: testDone,
 			inFit: testDone, inTimeout: testOver, inMode: setMode,
 		}),
 		Ready: with(map[input]move{
@@ -213,7 +213,7 @@ func newTable() [stateCount]row {
 		}),
 		Maintenance: idle(map[input]move{inRecordFailed: stay}),
 		OutOfService: idle(map[input]move{
-			inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService, inObstruction: recoverService,
+			inTurnstile: recoverService, inEyes: recoverService, inEmergency: recoverService,
 			inJournal: recoverService, inFit: recoverService, inRecordFailed: stay,
 		}),
 	}
