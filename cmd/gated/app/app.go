@@ -32,6 +32,7 @@ type App struct {
 	// the table.
 	defects map[string]error
 	manager *manager
+	upkeep  *upkeep
 	unfit   unfit
 
 	server  *server
@@ -99,6 +100,9 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a.open("turnstile", a.openTurnstile)
 	a.try("scanner_dead", a.openScanner)
 	a.try("template_keys_unusable", a.openTemplateKeys)
+	if a.recorder != nil {
+		a.openUpkeep()
+	}
 	a.open("trust", a.openLane)
 	return a.finish()
 }
@@ -190,8 +194,10 @@ func (a *App) openJournal() error {
 	a.onCloseWithin("journal", journalWait, func() error { return errors.Join(j.Checkpoint(context.Background()), j.Close()) })
 	a.watchWriter()
 	a.run("checkpoints", (&checkpoints{journal: j, log: a.log, notify: a.notify}).serve)
-	a.clock.raise(time.Unix(0, int64(j.Fact(factFloor))))
 	a.recorder = &recorder{journal: j, clock: a.clock, log: a.log, notify: a.notify}
+	if err := a.openClock(); err != nil {
+		return err
+	}
 	a.room, err = newRoom(j, a.log.With("part", "journal"), a.recorder.note, func(ok bool) { a.post(gate.JournalRoom(a.mono(), ok)) })
 	if err != nil {
 		return err
@@ -207,9 +213,6 @@ func (a *App) openJournal() error {
 	}
 	return err
 }
-
-// factFloor is the journal's monotone fact of the newest signed time, Unix ns.
-const factFloor = "time_floor"
 
 func (a *App) notify() {
 	if a.hq != nil {

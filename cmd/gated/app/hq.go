@@ -167,7 +167,6 @@ func (a *App) openHQ() error {
 	a.run("commands", a.commands.serve)
 	a.run("documents", a.documents.serve)
 	a.run("headquarters", g.Serve)
-	a.run("time floor", a.keepFloor)
 	return nil
 }
 
@@ -241,22 +240,6 @@ func (a *App) catchingChanged(on bool) {
 const logCatchingUp = "Catching up with headquarters"
 
 func (a *App) catchingUp() bool { return a.hq != nil && a.hq.gate.CatchingUp() }
-
-// keepFloor makes the clock's floor survive a restart.
-func (a *App) keepFloor(ctx context.Context) error {
-	every := time.NewTicker(5 * time.Minute)
-	defer every.Stop()
-	for {
-		select {
-		case <-every.C:
-		case <-ctx.Done():
-			return a.journal.Advance(factFloor, uint64(a.clock.floor.Load()))
-		}
-		if err := a.journal.Advance(factFloor, uint64(a.clock.floor.Load())); err != nil {
-			a.log.Error("Time floor is not kept", "error", err)
-		}
-	}
-}
 
 func (a *App) wireState() wire.State {
 	v, _ := a.hub.snapshot()

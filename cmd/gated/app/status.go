@@ -66,6 +66,12 @@ type Device struct {
 	// Starts is how often a camera's worker has become ready, LastCrash how the last one ended that should not have.
 	Starts    int    `json:"starts,omitempty"`
 	LastCrash string `json:"last_crash,omitempty"`
+	// Rung is what is done to bring a device back that is away for AwayS: retry,
+	// reopen, restart or given_up. Losses and Restarts are counted since the start.
+	Rung     string  `json:"rung,omitempty"`
+	AwayS    float64 `json:"away_s,omitempty"`
+	Losses   int     `json:"losses,omitempty"`
+	Restarts int     `json:"restarts,omitempty"`
 	// Looks is how late the turnstile's inputs were looked at.
 	Looks *LooksStatus `json:"looks,omitempty"`
 }
@@ -120,6 +126,11 @@ func (a *App) Status() Status {
 	}
 	if a.room != nil {
 		s.Faults = append(s.Faults, a.room.faults()...)
+	}
+	for i := range s.Devices {
+		if l := a.upkeep.of(s.Devices[i].Name); l != nil {
+			l.tell(&s.Devices[i])
+		}
 	}
 	a.hqStatus(&s)
 	s.Degraded = a.degraded()
