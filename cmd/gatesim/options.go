@@ -33,6 +33,7 @@ type options struct {
 	kills      int
 	hangs      int
 	frames     int
+	console    string
 }
 
 // common are the flags that both commands have.
@@ -65,6 +66,7 @@ func parseRun(args []string, errOut io.Writer) (options, error) {
 	fs.StringVar(&o.scenario, "scenario", "default", "scenario: "+strings.Join(scenario.Names(), ", ")+", or a file")
 	fs.IntVar(&o.travellers, "travellers", 0, "number of travellers; 0: the scenario's own")
 	fs.StringVar(&o.report, "report", "", "report to write; report.json in the station's folder when empty")
+	fs.StringVar(&o.console, "console", "", "host:port of this machine for the officers' console, such as 127.0.0.1:8444; says how to sign in")
 	fs.StringVar(&o.broker, "external-broker", "", "URL of another MQTT 3.1.1 broker than headquarters' own: tcp:// on this machine")
 	err := o.check(fs, args)
 	return o, err
@@ -108,6 +110,8 @@ func (o *options) check(fs *flag.FlagSet, args []string) error {
 		return errors.New("--kills, --hangs: 0 to 10000 together")
 	case o.frames < 0 || o.frames > 100_000_000:
 		return errors.New("--count: 0 to 100000000")
+	case o.console != "" && !openHere("tcp://"+o.console):
+		return errors.New("--console: want 127.0.0.1:PORT")
 	case o.broker != "" && !openHere(o.broker):
 		return errors.New("--external-broker: want tcp://127.0.0.1:PORT: the run makes its certificates itself, so a broker that is there before it has none of them")
 	}

@@ -168,7 +168,7 @@ func (x *production) open(ctx context.Context, p progress) error {
 		Out: x.o.out, Bin: x.o.bin, Models: x.o.models, Manifest: x.o.manifest,
 		Face: x.hw.face.URL(), Document: x.hw.document.URL(), Port: x.hw.port, Scanner: x.hw.scanPort,
 		Policy: x.scenario.Policy, Direction: x.scenario.Direction, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
-		Broker: x.o.broker,
+		Broker: x.o.broker, Console: x.o.console,
 	})
 	if err != nil {
 		return err
@@ -187,6 +187,13 @@ func (x *production) open(ctx context.Context, p progress) error {
 		return err
 	}
 	p.say("the gate is ready; its status page is %s", x.station.StatusURL())
+	if x.o.console != "" {
+		password, err := x.station.Officer(ctx, "officer")
+		if err != nil {
+			return err
+		}
+		p.say("the officers' console is http://%s/ while this runs: sign in as officer with %s", x.o.console, password)
+	}
 	return x.introduce(ctx, p)
 }
 

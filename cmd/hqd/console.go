@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,14 +51,27 @@ func cmdConsoleUser(do string) func(context.Context, env, []string) error {
 		if err != nil {
 			return err
 		}
-		if err := ask(ctx, e, s, http.MethodPost, "/console/users", o); err != nil {
+		var answer bytes.Buffer
+		done := userDone{Name: o.Name}
+		if err := s.client().Do(ctx, http.MethodPost, "/console/users", o, &answer); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(answer.Bytes(), &done.Accounts); err != nil {
 			return err
 		}
 		if generate {
-			fmt.Fprintf(e.Err, "password of %s, shown this once: %s\n", o.Name, o.Password)
+			done.Password = o.Password
 		}
-		return nil
+		return json.NewEncoder(e.Out).Encode(done)
 	}
+}
+
+// userDone is what is printed: the accounts that there are now, and a password
+// that was made, this once.
+type userDone struct {
+	Name     string            `json:"name"`
+	Password string            `json:"password,omitempty"`
+	Accounts []console.Account `json:"accounts"`
 }
 
 // freshPassword has 120 bits and no sign that is hard to type.

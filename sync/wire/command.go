@@ -23,7 +23,9 @@ const (
 )
 
 // Dos lists what a command can order.
-func Dos() []string { return []string{DoMode, DoRestart, DoResync, DoClock, DoDiagnostics, DoNonce, DoAct} }
+func Dos() []string {
+	return []string{DoMode, DoRestart, DoResync, DoClock, DoDiagnostics, DoNonce, DoAct}
+}
 
 // The modes that HQ may order. Normal takes back HQ's own closure and nothing
 // else; maintenance is for whoever stands at the gate.

@@ -130,6 +130,23 @@ func (s *Station) hqd(ctx context.Context, args ...string) ([]byte, error) {
 	return command(ctx, s.o.Program("hqd"), append(args, "--config", s.o.path("hq.yaml"))...)
 }
 
+// Officer makes an account of the console that may do all, with a password of
+// this run alone, and gives the password.
+func (s *Station) Officer(ctx context.Context, name string) (string, error) {
+	out, err := s.hqd(ctx, "console", "user", "add", "--generate", "--name", name, "--person", "Simulated Officer", "--role", "commander",
+		"--officer", name, "--by", "Simulated Office")
+	if err != nil {
+		return "", err
+	}
+	var made struct {
+		Password string `json:"password"`
+	}
+	if err := json.Unmarshal(out, &made); err != nil {
+		return "", fmt.Errorf("read hqd console user add: %w", err)
+	}
+	return made.Password, nil
+}
+
 // PublishTrust has headquarters publish whose seals gates believe. Anchors are
 // the SHA-256 of the roots, which a person would have compared by eye.
 func (s *Station) PublishTrust(ctx context.Context, anchors ...string) error {

@@ -37,6 +37,8 @@ type Options struct {
 	// Broker is the URL of a broker on this machine without TLS, in place of
 	// headquarters' own; empty for that one.
 	Broker string
+	// Console is where headquarters serves the officers' console; empty: nowhere.
+	Console string
 	// TemplateKeys is the file of the keys that open templates in passes.
 	TemplateKeys string
 }
@@ -97,6 +99,7 @@ func (o Options) hqFile(listen string) configs.HQ {
 	h := configs.DefaultHQ()
 	h.Version, h.Simulated = 1, true
 	h.Broker = o.Broker
+	h.Console.Listen, h.Console.Station = o.Console, "Simulated station"
 	h.Listen, h.Store, h.Identity, h.Control = "ssl://"+listen, o.path("hq/store"), o.path("hq/identity"), o.path("hqd.sock")
 	return h
 }

@@ -1,11 +1,19 @@
 package console
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,6 +239,61 @@ func TestWrongLoginsWait(t *testing.T) {
 			t.Fatalf("%d, %v", code, d.log.did(unknownName))
 		}
 	})
+}
+
+// TestParallelTriesCountToo: whoever asks many times at once gets no more tries.
+func TestParallelTriesCountToo(t *testing.T) {
+	d := newDesk(t)
+	from := d.browser().from
+	var tried atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 * freeTries {
+		wg.Go(func() {
+			o := &officer{d: d, from: from}
+			if o.ask("POST", "/api/login", `{"name":"operator","password":"wrong"}`).Code == http.StatusUnauthorized {
+				tried.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := tried.Load(); n < freeTries || n >= freeTries+loginsAtOnce {
+		t.Fatalf("%d tries", n)
+	}
+}
+
+// TestAddressOfTheCertificate: with TLS the console answers to the names of its
+// certificate alone, and its cookie is bound to them.
+func TestAddressOfTheCertificate(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"console.example"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t, func(o *Options) {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}}}
+	})
+	at := func(host string) func(*http.Request) {
+		return func(r *http.Request) { r.Host = host; r.Header.Set("Origin", "https://"+host) }
+	}
+	good := fmt.Sprintf(`{"name":"operator","password":%q}`, goodPassword)
+	w := d.browser().ask("POST", "/api/login", good, at("console.example:8444"))
+	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Set-Cookie"), "__Host-console=") || !strings.Contains(w.Header().Get("Set-Cookie"), "; Secure") ||
+		w.Header().Get("Strict-Transport-Security") == "" {
+		t.Fatalf("%d %v", w.Code, w.Header())
+	}
+	for _, host := range []string{"127.0.0.1:8444", "localhost", "evil.example", "x.console.example"} {
+		if w := d.browser().ask("POST", "/api/login", good, at(host)); w.Code != http.StatusMisdirectedRequest {
+			t.Errorf("%s: %d", host, w.Code)
+		}
+	}
 }
 
 func TestLimiterIsBounded(t *testing.T) {

@@ -161,6 +161,8 @@ func (b *board) Take(r wire.Record, ref Ref) {
 	case r.Kind == kindDecision, r.Kind == kindOutcome:
 		if r.Kind == kindOutcome {
 			b.figures.count(time.Unix(0, r.Wall), b.now(), s)
+		} else {
+			b.figures.decided(time.Unix(0, r.Wall), b.now(), s)
 		}
 		b.crossing(r, ref, s)
 	}

@@ -56,9 +56,23 @@ func TestFiguresCountWhatOfficersOverturned(t *testing.T) {
 	}
 	d.record(wire.StreamCrossing, kindOutcome, 10, map[string]any{"outcome": "overridden", "reasons": []string{"face_mismatch", "officer_decision"}}, false)
 	d.record(wire.StreamCrossing, kindOutcome, 11, map[string]any{"outcome": "overridden", "reasons": []string{"pass_stamp_due"}}, false)
+	for at := uint64(12); at < 15; at++ { // under one of them nobody went through
+		d.record(wire.StreamCrossing, kindDecision, at, map[string]any{"outcome": "overridden", "reasons": []string{"pass_stamp_due"}}, false)
+	}
 	f := d.board.report()
-	if f.Overridden != 2 || f.Doubted != 1 || f.Through != 11 || f.FalseRejects != 1.0/11 || f.Reasons["face_mismatch"] != 1 {
+	if f.Overridden != 3 || f.Doubted != 1 || f.Through != 11 || f.FalseRejects != 1.0/11 || f.Reasons["face_mismatch"] != 1 {
 		t.Fatalf("%+v", f)
+	}
+}
+
+func TestTechniciansAreNotToldOfTheSecondLine(t *testing.T) {
+	d := newDesk(t)
+	d.record(wire.StreamCrossing, kindOutcome, 1, map[string]any{"outcome": "referred", "reasons": []string{"watchlist"}}, false)
+	for role, want := range map[string]bool{"operator": true, "technician": false, "auditor": false} {
+		f := decode[Figures](t, d.login(role).ask("GET", "/api/figures", ""))
+		if _, told := f.Reasons["watchlist"]; told != want || !want && f.Reasons["second_line"] != 1 {
+			t.Errorf("%s: %v", role, f.Reasons)
+		}
 	}
 }
 

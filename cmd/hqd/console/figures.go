@@ -24,29 +24,49 @@ type figures struct {
 	hours   map[int64]*hour // by Unix hour
 	reasons map[int64]map[string]int
 	doubted map[int64]int // overridden although it was the face that was doubted
+	acts    map[int64]int // overrides decided, whether somebody went through or not
+}
+
+// open makes room for an hour and drops what is too old; false where the hour
+// itself is.
+func (f *figures) open(h, now int64) bool {
+	if f.hours == nil {
+		f.hours, f.reasons = make(map[int64]*hour), make(map[int64]map[string]int)
+		f.doubted, f.acts = make(map[int64]int), make(map[int64]int)
+	}
+	oldest := now - figureHours
+	for old := range f.hours {
+		if old <= oldest {
+			delete(f.hours, old)
+			delete(f.reasons, old)
+			delete(f.doubted, old)
+			delete(f.acts, old)
+		}
+	}
+	if h <= oldest || h > now+1 {
+		return false
+	}
+	if f.hours[h] == nil {
+		f.hours[h], f.reasons[h] = &hour{outcomes: make(map[string]int)}, make(map[string]int)
+	}
+	return true
+}
+
+// decided counts an officer's override.
+func (f *figures) decided(at, now time.Time, s said) {
+	h := at.Unix() / 3600
+	if s.Outcome == "overridden" && f.open(h, now.Unix()/3600) {
+		f.acts[h]++
+	}
 }
 
 // faceDoubts are the reasons that a false rejection would have.
 var faceDoubts = []string{"face_none", "face_quality", "face_mismatch", "liveness_attack", "liveness_undecided", "capture_timeout"}
 
 func (f *figures) count(at, now time.Time, s said) {
-	if f.hours == nil {
-		f.hours, f.reasons, f.doubted = make(map[int64]*hour), make(map[int64]map[string]int), make(map[int64]int)
-	}
 	h := at.Unix() / 3600
-	oldest := now.Unix()/3600 - figureHours
-	for old := range f.hours {
-		if old <= oldest {
-			delete(f.hours, old)
-			delete(f.reasons, old)
-			delete(f.doubted, old)
-		}
-	}
-	if h <= oldest || h > now.Unix()/3600+1 || s.Outcome == "" {
+	if s.Outcome == "" || !f.open(h, now.Unix()/3600) {
 		return
-	}
-	if f.hours[h] == nil {
-		f.hours[h], f.reasons[h] = &hour{outcomes: make(map[string]int)}, make(map[string]int)
 	}
 	add(f.hours[h].outcomes, s.Outcome)
 	if s.Outcome != "admitted" {
@@ -107,7 +127,7 @@ type Figures struct {
 	Reasons    map[string]int `json:"reasons"` // of those who were not admitted by the gate
 	Machine    Spread         `json:"machine_ms"`
 	Total      Spread         `json:"total_ms"`
-	Overridden int            `json:"overridden"`
+	Overridden int            `json:"overridden"` // acts, whether somebody went through or not
 	// FalseRejects is the share of those who were let through, by the gate or by
 	// an officer, whose face the gate had doubted and an officer had not.
 	FalseRejects float64 `json:"false_rejects"`
@@ -132,14 +152,14 @@ func (b *board) report() Figures {
 				out.Reasons[k] += n
 			}
 			out.Doubted += b.figures.doubted[h]
+			out.Overridden += b.figures.acts[h]
 			line.Machine, line.Total = spread(x.machine), spread(x.total)
 			machine, total = append(machine, x.machine...), append(total, x.total...)
 		}
 		out.Hours = append(out.Hours, line)
 	}
 	out.Machine, out.Total = spread(machine), spread(total)
-	out.Overridden = out.Outcomes["overridden"]
-	if out.Through = out.Outcomes["admitted"] + out.Overridden; out.Through > 0 {
+	if out.Through = out.Outcomes["admitted"] + out.Outcomes["overridden"]; out.Through > 0 {
 		out.FalseRejects = float64(out.Doubted) / float64(out.Through)
 	}
 	return out

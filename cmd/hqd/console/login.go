@@ -31,15 +31,16 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 		in.Name = "" // and so nobody's
 	}
 	pair := in.Name + "@" + from
-	if d := c.limit.wait(c.o.Now(), pair, "@"+from); d > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(d.Seconds())+1))
-		fail(w, http.StatusTooManyRequests, fmt.Sprintf("too many wrong tries: wait %d s", int(d.Seconds())+1))
+	if c.tooSoon(w, pair, "@"+from) {
 		return
 	}
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-r.Context().Done():
+		return
+	}
+	if c.tooSoon(w, pair, "@"+from) { // others were wrong while this one waited
 		return
 	}
 	c.mu.Lock()
@@ -64,6 +65,18 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, c.cookie(id))
 	reply(w, struct{}{})
+}
+
+// tooSoon answers whoever has to wait.
+func (c *Console) tooSoon(w http.ResponseWriter, keys ...string) bool {
+	d := c.limit.wait(c.o.Now(), keys...)
+	if d <= 0 {
+		return false
+	}
+	s := int(d.Seconds()) + 1
+	w.Header().Set("Retry-After", strconv.Itoa(s))
+	fail(w, http.StatusTooManyRequests, fmt.Sprintf("too many wrong tries: wait %d s", s))
+	return true
 }
 
 func (c *Console) wrongLogin(w http.ResponseWriter, r *http.Request, u User, pair, from string) {

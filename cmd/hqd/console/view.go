@@ -22,8 +22,19 @@ func (c *Console) showBoard(w http.ResponseWriter, _ *http.Request, v visit) {
 	reply(w, out)
 }
 
-func (c *Console) showFigures(w http.ResponseWriter, _ *http.Request, _ visit) {
-	reply(w, c.board.report())
+// showFigures gives the figures. Whoever meets no travellers is not told why
+// somebody was sent to the second line.
+func (c *Console) showFigures(w http.ResponseWriter, _ *http.Request, v visit) {
+	f := c.board.report()
+	if !v.user.Role.may(toMeet) {
+		for _, hidden := range []string{"watchlist", "random_check"} {
+			if n := f.Reasons[hidden]; n > 0 {
+				f.Reasons["second_line"] += n
+				delete(f.Reasons, hidden)
+			}
+		}
+	}
+	reply(w, f)
 }
 
 // who is the part of a record that names somebody.

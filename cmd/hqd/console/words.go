@@ -97,6 +97,7 @@ func phrases() map[string]phrase {
 		"failed":     {"lane failed", ""},
 		"overridden": {"let through by an officer", ""},
 
+		"second_line":     {"Check in the second line", ""},
 		"device_failure":  {"a device failed", ""},
 		"maintenance":     {"maintenance", ""},
 		"inspection":      {"inspection", ""},

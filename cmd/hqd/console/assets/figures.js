@@ -9,7 +9,7 @@ export async function show() {
   const share = f.through ? `${(100 * f.false_rejects).toFixed(1)} %` : '–';
   $('figures-body').replaceChildren(
     el('div', {class: 'cards'},
-      card(f.outcomes.admitted || 0, 'admitted by the lanes'), card(f.overridden, 'let through by officers'),
+      card(f.outcomes.admitted || 0, 'admitted by the lanes'), card(f.overridden, 'overrides by officers'),
       card(f.outcomes.referred || 0, 'to an officer'), card(f.outcomes.refused || 0, 'not opened'),
       card(ms(f.machine_ms.p50), `machine, median (95 %: ${ms(f.machine_ms.p95)})`),
       card(ms(f.total_ms.p50), `whole way, median (95 %: ${ms(f.total_ms.p95)})`),
