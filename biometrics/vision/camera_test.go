@@ -196,6 +196,32 @@ func TestAbsentCamera(t *testing.T) {
 	}
 }
 
+func TestThumbIsSmallAndBounded(t *testing.T) {
+	f, err := DecodeImage(asJPEG(t, gradient(1280, 720)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := f.Thumb(480, 48<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := DecodeImage(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer small.Close()
+	if w, h := small.Size(); w != 480 || h != 270 {
+		t.Errorf("%dx%d", w, h)
+	}
+	if _, err := f.Thumb(480, 100); !errors.Is(err, ErrImage) {
+		t.Errorf("larger than the limit: %v", err)
+	}
+	if same, err := small.Thumb(1000, 48<<10); err != nil || len(same) == 0 {
+		t.Errorf("a frame that is no wider: %v", err)
+	}
+}
+
 func TestFrameAsJPEG(t *testing.T) {
 	f, err := DecodeImage(pictures(t, 320, 180, 200)[0])
 	if err != nil {

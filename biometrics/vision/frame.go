@@ -141,6 +141,25 @@ func (f *Frame) JPEG(limit int) ([]byte, error) {
 	return nil, fmt.Errorf("encode picture: %w: larger than %d bytes", ErrImage, limit)
 }
 
+// Thumb encodes the frame as a small JPEG of the given width, the height by its
+// shape; a frame that is no wider keeps its size.
+func (f *Frame) Thumb(width, limit int) ([]byte, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("encode picture: %w", err)
+	}
+	small := f.mat
+	if w, h := f.Size(); w > width && h*width/w >= minSide {
+		small = gocv.NewMat()
+		defer small.Close()
+		gocv.Resize(f.mat, &small, image.Pt(width, h*width/w), 0, 0, gocv.InterpolationLinear)
+	}
+	out, err := encodeJPEG(small, 70)
+	if err == nil && len(out) > limit {
+		err = fmt.Errorf("encode picture: %w: larger than %d bytes", ErrImage, limit)
+	}
+	return out, err
+}
+
 func encodeJPEG(m gocv.Mat, quality int) ([]byte, error) {
 	buf, err := gocv.IMEncodeWithParams(gocv.JPEGFileExt, m, []int{gocv.IMWriteJpegQuality, quality})
 	if err != nil {

@@ -34,6 +34,9 @@ func (*Frame) Digest() (digest uint64, mean uint8) { return 0, 0 }
 // JPEG returns ErrNoVision.
 func (*Frame) JPEG(int) ([]byte, error) { return nil, ErrNoVision }
 
+// Thumb returns ErrNoVision.
+func (*Frame) Thumb(int, int) ([]byte, error) { return nil, ErrNoVision }
+
 // Close does nothing.
 func (*Frame) Close() {}
 

@@ -31,6 +31,9 @@ const (
 	emptyEvery = 2 * time.Second
 	// stillBytes bounds a still: sealed, it is one record of a journal.
 	stillBytes = 88 << 10
+	// viewWidth is how wide a view is, viewEvery how often one is sent at most: it must take little from what the frames are for.
+	viewWidth = 480
+	viewEvery = 95 * time.Millisecond
 )
 
 // errHung ends a worker whose camera or network does not come back.
@@ -59,6 +62,8 @@ type station struct {
 	wake  chan struct{}
 	// busy is the number of the frame that is being worked on, 0 between frames.
 	busy atomic.Uint32
+	// viewed is when the frame of the last view was taken.
+	viewed int64
 	// tid is the thread that works on frames.
 	tid atomic.Int64
 }
@@ -69,7 +74,11 @@ type order struct {
 	session  uint32
 	since    int64
 	still    bool
+	mirror   bool
 }
+
+// busy tells whether every frame is wanted.
+func (o order) busy() bool { return o.watching || o.still || o.mirror }
 
 // runWorker is the process from its first message to its end.
 func runWorker(ctx context.Context) int {
@@ -172,8 +181,10 @@ func (s *station) obey() error {
 			s.order.watching, s.order.session = false, 0
 		case worker.CommandStill:
 			s.order.still = true
+		case worker.CommandMirror:
+			s.order.mirror = c.On
 		}
-		s.camera.Demand(s.order.watching || s.order.still)
+		s.camera.Demand(s.order.busy())
 		s.mu.Unlock()
 		select {
 		case s.wake <- struct{}{}:
@@ -197,7 +208,7 @@ func (s *station) next(ctx context.Context) error {
 		idle = t.C
 	}
 	for {
-		if o := s.told(); o.watching || o.still {
+		if s.told().busy() {
 			return nil
 		}
 		select {
@@ -259,8 +270,15 @@ func (s *station) one(o order, f *vision.Frame) error {
 		if err := s.job.frame(f, func(stage string) { t.Stage = stage; s.note(t) }); err != nil {
 			return err
 		}
-	case learns && !o.watching && !o.still:
+	case learns && !o.busy():
 		if err := l.empty(f); err != nil {
+			return err
+		}
+	}
+	if o.mirror {
+		t.Stage = "view"
+		s.note(t)
+		if err := s.view(f); err != nil {
 			return err
 		}
 	}
@@ -274,7 +292,7 @@ func (s *station) note(t worker.Trace) { s.child.Note(worker.LaneWork, t) }
 func (s *station) still(o order, f *vision.Frame) error {
 	s.mu.Lock()
 	s.order.still = false
-	s.camera.Demand(s.order.watching)
+	s.camera.Demand(s.order.busy())
 	s.mu.Unlock()
 	b, err := f.JPEG(stillBytes)
 	if errors.Is(err, vision.ErrImage) {
@@ -285,6 +303,22 @@ func (s *station) still(o order, f *vision.Frame) error {
 	}
 	w, h := f.Size()
 	return s.child.Send(worker.Image{Session: o.session, FrameAt: f.At(), Width: w, Height: h, JPEG: b})
+}
+
+// view sends the frame to be looked at, when the last one is old enough.
+func (s *station) view(f *vision.Frame) error {
+	if f.At()-s.viewed < viewEvery.Nanoseconds() {
+		return nil
+	}
+	s.viewed = f.At()
+	b, err := f.Thumb(viewWidth, worker.MaxView)
+	if errors.Is(err, vision.ErrImage) {
+		return nil // the next one may be smaller
+	}
+	if err != nil {
+		return err
+	}
+	return s.child.Send(worker.View{FrameAt: f.At(), JPEG: b})
 }
 
 // beat reports the camera's health, and ends the worker when a call hangs.

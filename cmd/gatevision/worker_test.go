@@ -170,6 +170,13 @@ func TestFaceWorker(t *testing.T) {
 	if m := await(t, w, any1[worker.Image]); m.Width != 480 || len(m.JPEG) < 1000 || m.Session != 5 {
 		t.Errorf("still of %dx%d, %d bytes, session %d", m.Width, m.Height, len(m.JPEG), m.Session)
 	}
+	w.Mirror(true)
+	first := await(t, w, any1[worker.View])
+	second := await(t, w, any1[worker.View])
+	if gap := second.FrameAt - first.FrameAt; gap < viewEvery.Nanoseconds() || len(first.JPEG) < 1000 || first.FrameAt == 0 {
+		t.Errorf("views of %d bytes, %d ns from one another", len(first.JPEG), gap)
+	}
+	w.Mirror(false)
 	w.Stop()
 	w.Watch(6)
 	if f := await(t, w, func(f worker.Face) bool { return f.Session == 6 }); !f.Live.Done {

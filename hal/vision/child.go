@@ -28,6 +28,7 @@ const (
 	CommandWatch CommandKind = iota + 1
 	CommandStop
 	CommandStill
+	CommandMirror
 )
 
 // Command is one order to a worker.
@@ -35,6 +36,8 @@ type Command struct {
 	Kind CommandKind
 	// Session is given with CommandWatch.
 	Session uint32
+	// On is given with CommandMirror.
+	On bool
 }
 
 // Child is the worker's end of the socket. Send and Note are safe for concurrent use; Config and Next are for one goroutine.
@@ -88,6 +91,8 @@ func (c *Child) Next() (Command, error) {
 		return Command{Kind: CommandStop}, nil
 	case still:
 		return Command{Kind: CommandStill}, nil
+	case mirror:
+		return Command{Kind: CommandMirror, On: m.On}, nil
 	default:
 		return Command{}, fmt.Errorf("read command: %w: kind %d", ErrProtocol, m.kind())
 	}

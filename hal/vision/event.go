@@ -1,6 +1,6 @@
 package vision
 
-// Event is what comes out of Worker.Events: Up, Down, Symbol, Shown, Face, CameraHealth or Image.
+// Event is what comes out of Worker.Events: Up, Down, Symbol, Shown, Face, CameraHealth, Image or View.
 type Event interface{ event() }
 
 // Up tells that a worker is ready.
@@ -89,6 +89,13 @@ type Image struct {
 	JPEG    []byte
 }
 
+// View is a small picture for a mirror or for alignment while Mirror is on, at most ten a second. It is for showing alone and
+// kept nowhere.
+type View struct {
+	FrameAt int64
+	JPEG    []byte
+}
+
 func (Up) event()           {}
 func (Down) event()         {}
 func (Symbol) event()       {}
@@ -96,12 +103,14 @@ func (Shown) event()        {}
 func (Face) event()         {}
 func (CameraHealth) event() {}
 func (Image) event()        {}
+func (View) event()         {}
 
 func (Symbol) kind() Kind       { return kindSymbol }
 func (Shown) kind() Kind        { return kindShown }
 func (Face) kind() Kind         { return kindFace }
 func (CameraHealth) kind() Kind { return kindHealth }
 func (Image) kind() Kind        { return kindImage }
+func (View) kind() Kind         { return kindView }
 
 func (s Symbol) encode(e *encoder) {
 	if len(s.Payload) > maxPayload || len(s.Symbology) > maxSymbology {
@@ -198,6 +207,15 @@ func (m Image) encode(e *encoder) {
 	e.u32(uint32(m.Width))
 	e.u32(uint32(m.Height))
 	e.bytes(m.JPEG)
+}
+
+func (v View) encode(e *encoder) {
+	if len(v.JPEG) > MaxView {
+		e.err = ErrTooLarge
+		return
+	}
+	e.i64(v.FrameAt)
+	e.bytes(v.JPEG)
 }
 
 func decodeImage(d *decoder) Image {

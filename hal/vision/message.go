@@ -8,7 +8,7 @@ import (
 )
 
 // Version is the protocol's version. Both ends are built from one tree, so another version is a mixed installation and is refused.
-const Version = 2
+const Version = 3
 
 // MaxBody is the largest body of a message in bytes.
 const MaxBody = 1 << 20
@@ -39,6 +39,7 @@ const (
 	kindWatch  Kind = 2
 	kindStop   Kind = 3
 	kindStill  Kind = 4
+	kindMirror Kind = 5
 
 	kindReady  Kind = 16
 	kindSymbol Kind = 17
@@ -47,6 +48,7 @@ const (
 	kindImage  Kind = 20
 	kindFault  Kind = 21
 	kindShown  Kind = 22
+	kindView   Kind = 23
 )
 
 // Message is anything that goes over the socket. The types in this package that have this method are all there are.
@@ -124,6 +126,8 @@ func decode(k Kind, body []byte) (Message, error) {
 		m = stop{}
 	case kindStill:
 		m = still{}
+	case kindMirror:
+		m = mirror{On: d.bool()}
 	case kindReady:
 		m = ready{PID: int(d.u32())}
 	case kindSymbol:
@@ -134,6 +138,8 @@ func decode(k Kind, body []byte) (Message, error) {
 		m = decodeHealth(d)
 	case kindImage:
 		m = decodeImage(d)
+	case kindView:
+		m = View{FrameAt: d.i64(), JPEG: d.bytes(MaxView)}
 	case kindShown:
 		m = Shown{Session: d.u32(), FrameAt: d.i64()}
 	case kindFault:

@@ -22,6 +22,7 @@ func samples() []Message {
 		watch{Session: 9},
 		stop{},
 		still{},
+		mirror{On: true},
 		ready{PID: 77},
 		Fault{Text: "no camera"},
 		Symbol{Session: 1, FrameAt: 2, DoneAt: 3, Symbology: "qr", Payload: []byte{0, 1, 0xff}, Corners: [4][2]float32{{1, 2}, {3, 4}, {5, 6}, {7, 8}}},
@@ -32,6 +33,7 @@ func samples() []Message {
 		CameraHealth{OK: true, Err: "none", FPS: 24.9, AgeMillis: -1, Width: 1280, Height: 720, Dark: true},
 		Image{Session: 1, FrameAt: 2, Width: 3, Height: 4, JPEG: []byte{0xff, 0xd8}},
 		Shown{Session: 1, FrameAt: 2},
+		View{FrameAt: 2, JPEG: []byte{0xff, 0xd8}},
 	}
 }
 
@@ -58,7 +60,7 @@ func TestMessagesSurvive(t *testing.T) {
 
 func TestReadRefuses(t *testing.T) {
 	var buf bytes.Buffer
-	if err := Write(&buf, samples()[7]); err != nil {
+	if err := Write(&buf, samples()[8]); err != nil {
 		t.Fatal(err)
 	}
 	valid := buf.Bytes()

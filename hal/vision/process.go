@@ -281,6 +281,9 @@ func (d desire) steps(to desire) []Message {
 	if to.still {
 		out = append(out, still{})
 	}
+	if to.mirror != d.mirror {
+		out = append(out, mirror{On: to.mirror})
+	}
 	return out
 }
 

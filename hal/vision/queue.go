@@ -13,6 +13,7 @@ const (
 	keepImages  = 2
 	keepHealth  = 1
 	keepShown   = 4
+	keepViews   = 1 // only the newest is worth showing
 	// keepLife bounds Up and Down. A reader that leaves this many behind has missed a quarter of an hour of crashes; what it must
 	// know, the last ones, is still there.
 	keepLife = 256
@@ -94,6 +95,8 @@ func family(e Event) (name, limit int) {
 		return 4, keepHealth
 	case Shown:
 		return 6, keepShown
+	case View:
+		return 7, keepViews
 	default:
 		return 5, keepLife
 	}

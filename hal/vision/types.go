@@ -14,6 +14,8 @@ const (
 	maxRaw       = 1024
 	maxJPEG      = MaxBody - 4096
 	maxConfig    = 64 << 10
+	// MaxView is the largest picture of a View in bytes.
+	MaxView = 48 << 10
 )
 
 // Role is what a worker does with its camera.
@@ -117,14 +119,18 @@ type (
 	watch struct{ Session uint32 }
 	stop  struct{}
 	still struct{}
+	// mirror asks for views, or ends them.
+	mirror struct{ On bool }
 )
 
-func (watch) kind() Kind          { return kindWatch }
-func (w watch) encode(e *encoder) { e.u32(w.Session) }
-func (stop) kind() Kind           { return kindStop }
-func (stop) encode(*encoder)      {}
-func (still) kind() Kind          { return kindStill }
-func (still) encode(*encoder)     {}
+func (watch) kind() Kind           { return kindWatch }
+func (w watch) encode(e *encoder)  { e.u32(w.Session) }
+func (stop) kind() Kind            { return kindStop }
+func (stop) encode(*encoder)       {}
+func (still) kind() Kind           { return kindStill }
+func (still) encode(*encoder)      {}
+func (mirror) kind() Kind          { return kindMirror }
+func (m mirror) encode(e *encoder) { e.bool(m.On) }
 
 // ready is the worker's first message: its models are loaded.
 type ready struct{ PID int }

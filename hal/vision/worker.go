@@ -98,7 +98,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Worker supervises one worker process. Watch, Stop, Still and Events may be used from any goroutine, before, during and after Serve.
+// Worker supervises one worker process. Watch, Stop, Still, Mirror and Events may be used from any goroutine, before, during and after Serve.
 type Worker struct {
 	o       Options
 	log     *slog.Logger
@@ -117,6 +117,7 @@ type desire struct {
 	watching bool
 	session  uint32
 	still    bool
+	mirror   bool
 }
 
 // NewWorker prepares a worker; nothing is started before Serve.
@@ -140,6 +141,9 @@ func (w *Worker) Stop() { w.change(func(d *desire) { d.watching, d.session = fal
 
 // Still asks for one Image of the newest frame.
 func (w *Worker) Still() { w.change(func(d *desire) { d.still = true }) }
+
+// Mirror asks for views, or ends them. It outlives the process, as watching does.
+func (w *Worker) Mirror(on bool) { w.change(func(d *desire) { d.mirror = on }) }
 
 func (w *Worker) change(f func(*desire)) {
 	w.mu.Lock()

@@ -295,6 +295,9 @@ func TestSteps(t *testing.T) {
 		"next session":   {desire{watching: true, session: 1}, desire{watching: true, session: 2}, []Message{watch{2}}},
 		"stop":           {desire{watching: true, session: 1}, desire{}, []Message{stop{}}},
 		"still":          {desire{}, desire{still: true}, []Message{still{}}},
+		"mirror":         {desire{}, desire{mirror: true}, []Message{mirror{On: true}}},
+		"no mirror":      {desire{mirror: true}, desire{}, []Message{mirror{}}},
+		"mirror goes on": {desire{mirror: true}, desire{mirror: true}, nil},
 		"stop and still": {desire{watching: true}, desire{still: true}, []Message{stop{}, still{}}},
 	} {
 		got := c.from.steps(c.to)

@@ -59,6 +59,7 @@ type App struct {
 	manifest  wire.Hash // of the models in use
 	barrier   *barrier
 	eyes      eyes
+	mirror    mirror
 	scanner   *passScanner // nil where the gate has none
 	matcher   matcher
 	templates pass.TemplateKeys

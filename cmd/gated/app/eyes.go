@@ -24,6 +24,8 @@ type eye struct {
 	post   func(gate.Input)
 	// evidence takes the stills it asked for; nil: none.
 	evidence *evidence
+	// mirror takes the views it asked for; nil: none.
+	mirror func(vision.View)
 	// monitor counts the frames; may be nil.
 	monitor *monitor
 
@@ -111,6 +113,11 @@ func (e *eye) tell(v vision.Event) {
 		e.post(gate.FaceSeen(monoNow(), v.Session, e.face(v)))
 	case vision.Image:
 		e.evidence.image(v)
+	case vision.View:
+		if e.mirror != nil {
+			e.mirror(v)
+		}
+		clear(v.JPEG) // shown, and kept nowhere
 	case vision.CameraHealth:
 		e.mu.Lock()
 		e.health = &v

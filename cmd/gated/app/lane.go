@@ -117,6 +117,8 @@ func (a *App) openEye(program string, role vision.Role, camera gate.Camera, conf
 	if camera == gate.FaceCamera {
 		e.model, e.rules = a.matcher.model, a.matcher.model.ProbeRules()
 		e.evidence = a.openEvidence(e.worker.Still)
+		e.mirror = a.mirror.view
+		a.mirror.attach(e.worker.Mirror)
 		e.monitor = newMonitor(name, a.log.With("camera", name), a.recorder.note)
 		a.recorder.monitor = e.monitor
 		a.run("face monitor", e.monitor.serve)

@@ -15,6 +15,7 @@ import (
 	"bordergate/biometrics"
 	"bordergate/configs"
 	"bordergate/gate/screen"
+	"bordergate/hal/vision"
 )
 
 // TestTheScreenKnowsEveryHint: what the face camera may advise has its words
@@ -30,6 +31,26 @@ func TestTheScreenKnowsEveryHint(t *testing.T) {
 func TestTheScreenHasTheLanguagesOfTheConfiguration(t *testing.T) {
 	if got := configs.DefaultGate().Screen.Languages; !slices.Equal(got, screen.Languages()) {
 		t.Errorf("the configuration has %v, the screen %v", got, screen.Languages())
+	}
+}
+
+// TestTheMirrorShowsOnlyWhatItAskedFor: nothing of before it was asked for,
+// nothing after it ended, and the camera that comes later is asked as well.
+func TestTheMirrorShowsOnlyWhatItAskedFor(t *testing.T) {
+	var shown []string
+	var asked []bool
+	m := mirror{paint: func(b []byte) { shown = append(shown, string(b)) }}
+	m.ask(true)
+	m.attach(func(on bool) { asked = append(asked, on) })
+	m.view(vision.View{FrameAt: m.since - 1, JPEG: []byte("before")})
+	m.view(vision.View{FrameAt: monoNow(), JPEG: []byte("now")})
+	m.ask(false)
+	m.view(vision.View{FrameAt: monoNow(), JPEG: []byte("after")})
+	if len(shown) != 1 || shown[0] != "now" {
+		t.Errorf("shown %q", shown)
+	}
+	if len(asked) != 2 || !asked[0] || asked[1] {
+		t.Errorf("asked %v", asked)
 	}
 }
 
