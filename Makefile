@@ -84,7 +84,7 @@ race: ## every test with the race detector
 
 screens: setup-test ## the traveller's screen in all languages and sizes, judged in Chromium, with pictures in out/screens
 	@rm -rf out/screens
-	@BORDERGATE_PARTS=all BORDERGATE_SCREENS=$(CURDIR)/out/screens go test -count=1 -v -run 'TestEveryTextFits|TestTravellersWay|TestMeasure' ./gate/screen
+	@BORDERGATE_PARTS=all BORDERGATE_SCREENS=$(CURDIR)/out/screens go test -count=1 -v -run 'TestEveryTextFits|TestTravellersWay|TestThePageRecovers' ./gate/screen
 
 leaks: ## every picture of OpenCV that is opened is closed, over 1,000 frames
 	@echo "check: pictures left open" >&2
@@ -104,8 +104,8 @@ clean-tree: ## nothing changed and nothing new that git does not ignore
 	@changed=$$(git status --porcelain); \
 	if [ -n "$$changed" ]; then printf 'check: the tree is not clean:\n%s\n' "$$changed" >&2; exit 1; fi
 
-parts := barcode biometrics sync accounts
-bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics|sync|accounts
+parts := barcode biometrics sync accounts people
+bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics|sync|accounts|people
 	@failed=; for part in $(or $(PART),$(parts)); do $(MAKE) bench-$$part || failed=yes; done; [ -z "$$failed" ]
 
 bench-lane:
@@ -125,6 +125,9 @@ bench-sync: build bin/.bench/gatebench
 ACCOUNTS ?= 1000000
 bench-accounts: build bin/.bench/gatebench bin/.bench/sqlite
 	@bin/.bench/gatebench accounts --accounts $(ACCOUNTS)
+
+bench-people: setup-test bin/.bench/gatebench
+	@bin/.bench/gatebench people
 
 .PHONY: bin/.bench/gatebench bin/.bench/gatevision bench-peers
 bin/.bench/gatebench:

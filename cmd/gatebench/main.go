@@ -32,13 +32,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = syncPart(ctx, args[1:], stdout, stderr)
 	case len(args) > 0 && args[0] == "accounts":
 		err = accounts(ctx, args[1:], stdout, stderr)
+	case len(args) > 0 && args[0] == "people":
+		err = people(ctx, args[1:], stdout, stderr)
 	case len(args) == 1 && args[0] == "accounts-gate":
 		err = replica.ServeGate(ctx, stdin, stdout)
 	case len(args) == 1 && args[0] == "barcode-reader":
 		runtime.GOMAXPROCS(1) // one thread, as the peers
 		err = serveReader(stdin, stdout)
 	default:
-		err = errors.New("usage: gatebench barcode|biometrics|sync|accounts [flags]")
+		err = errors.New("usage: gatebench barcode|biometrics|sync|accounts|people [flags]")
 	}
 	switch {
 	case err == nil:

@@ -181,7 +181,7 @@ func TestOneHintAtATime(t *testing.T) {
 		{gate.View{State: gate.Granted, Hint: "closer"}, ""},
 		{gate.View{State: gate.Deciding, Hint: "closer"}, ""},
 	} {
-		if s, _ := newDirector().take(c.view); s.hint != c.want {
+		if s, _ := newDirector().take(c.view); s.hint != c.want || (s.after == flatAfter) != (c.want == hintFlat) {
 			t.Errorf("%v %q %v: hint %q, want %q", c.view.State, c.view.Hint, c.view.Document, s.hint, c.want)
 		}
 	}

@@ -48,11 +48,12 @@ type scene struct {
 // has just ended, only what its end still shows.
 type director struct {
 	looks map[gate.State]look
+	flat  time.Duration
 	word  Word
 	told  []gate.Notice
 }
 
-func newDirector() *director { return &director{looks: looks(), word: WordOfficer} }
+func newDirector() *director { return &director{looks: looks(), flat: flatAfter, word: WordOfficer} }
 
 // take gives the scene of a view; ok is false where nothing changes: the view
 // that ends a transaction is followed by the state that it leads to.
@@ -66,7 +67,7 @@ func (d *director) take(v gate.View) (s scene, ok bool) {
 		l = look{step: StepOfficer, tone: ToneOfficer}
 	}
 	s = scene{state: v.State, look: l, since: v.Since}
-	s.hint, s.after = hint(v)
+	s.hint, s.after = d.hint(v)
 	switch {
 	case v.State == gate.Granted || v.State == gate.Passing:
 		s.notices = v.Notices
@@ -83,12 +84,12 @@ func (d *director) take(v gate.View) (s scene, ok bool) {
 
 // hint is the one hint of a view: about the pass while that is asked for, about
 // the face while he looks into the mirror. A word that is not known is not shown.
-func hint(v gate.View) (string, time.Duration) {
+func (d *director) hint(v gate.View) (string, time.Duration) {
 	switch {
 	case v.State == gate.Reading && v.Document == gate.DocumentForeign:
 		return hintOther, 0
 	case v.State == gate.Reading && v.Document == gate.DocumentShown:
-		return hintFlat, flatAfter
+		return hintFlat, d.flat
 	case v.State == gate.Matching && slices.Contains(Hints(), v.Hint):
 		return v.Hint, 0
 	default:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bordergate/gate"
+	"bordergate/gate/reason"
 	"bordergate/gate/screen/browsertest"
 )
 
@@ -36,7 +37,7 @@ func newCompany() *company {
 
 func (c *company) Read(payload []byte, _ time.Time) gate.Claim {
 	if string(payload) != "pass" {
-		return gate.Claim{Fault: 2} // another code: pass_format
+		return gate.Claim{Fault: reason.PassFormat}
 	}
 	return gate.Claim{Pass: c.pass}
 }
@@ -49,6 +50,7 @@ func (c *company) CatchingUp() bool                    { return false }
 func (c *company) Pass(string) gate.PassState          { return gate.PassState{} }
 func (c *company) Moved(string, gate.Direction, int64) {}
 func (c *company) Unsure(string)                       {}
+func (c *company) Stamped(string, int64)               {}
 func (c *company) Fits(string) bool                    { return true }
 func (c *company) Open(gate.Pass) []byte               { return nil }
 func (c *company) Begin()                              {}
@@ -166,7 +168,7 @@ func TestTravellersWay(t *testing.T) {
 	l.Post(gate.GrantAccepted(mono(), id))
 	l.Post(gate.Obstruction(mono(), gate.On))
 	l.Post(gate.PassageStarted(mono(), id))
-	l.Post(gate.PassageCompleted(mono(), id))
+	l.Post(gate.PassageCompleted(mono(), id, gate.DirExit))
 	see(StepDone)
 	l.Post(gate.Presence(mono(), gate.Off))
 	l.Post(gate.Obstruction(mono(), gate.Off))
@@ -191,10 +193,11 @@ func TestTravellersWay(t *testing.T) {
 
 // blank is how many pixels of the mirror are drawn.
 func blank(p *browsertest.Page) (n int) {
-	p.Eval(`(() => { const g = document.getElementById("glass"); let n = 0;
-		const d = g.getContext("2d").getImageData(0, 0, g.width, g.height).data;
-		for (let i = 3; i < d.length; i += 4) if (d[i]) n++;
-		return n; })()`, &n)
+	p.Eval(`(() => { const g = document.getElementById("glass"), own = document.createElement("canvas");
+		own.width = g.width; own.height = g.height;
+		const pen = own.getContext("2d", {willReadFrequently: true});
+		pen.drawImage(g, 0, 0);
+		return pen.getImageData(0, 0, g.width, g.height).data.filter((v, i) => i % 4 === 3 && v).length; })()`, &n)
 	return n
 }
 

@@ -8,7 +8,7 @@
 //     exceptions, violations of its content security policy, loads that failed,
 //     and each address that it asked for.
 //   - Nothing polls from outside and nothing sleeps: Wait is a promise inside
-//     the page that looks at each frame it paints.
+//     the page.
 //   - Without the browser a test is skipped, unless BORDERGATE_PARTS=all says
 //     that every part must be there; the same holds for axe-core.
 package browsertest

@@ -112,10 +112,10 @@ func (p *Page) Eval(expression string, into any) {
 	}
 }
 
-// Wait waits until the condition holds in a frame that the page paints.
+// Wait waits until the condition holds in the page.
 func (p *Page) Wait(condition string) {
 	p.t.Helper()
-	p.Eval(fmt.Sprintf(`new Promise(done => { const look = () => (%s) ? done(true) : requestAnimationFrame(look); look(); })`, condition), nil)
+	p.Eval(fmt.Sprintf(`new Promise(done => { const look = () => (%s) ? done(true) : setTimeout(look, 4); look(); })`, condition), nil)
 }
 
 // Picture is the page as PNG.
