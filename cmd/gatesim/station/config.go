@@ -74,6 +74,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	g.Gate = configs.Place{ID: GateID, Crossing: Crossing, Lane: "1", Direction: o.Direction}
 	g.Paths = configs.Paths{State: o.path("gate"), Identity: o.path("gate/identity"), Control: o.path("gated.sock")}
 	g.Status.Listen = status
+	g.Screen.Listen, g.Screen.Start = "127.0.0.1:0", o.path("screen")
 	g.Models.Dir, g.Models.Manifest, g.Models.Liveness = o.Models, o.Manifest, "observe"
 	g.Vision.Program = o.Program("gatevision")
 	g.Cameras = configs.Cameras{
