@@ -19,6 +19,10 @@ func configCommands() []command {
 		summary: "list every fault of a gate, headquarters or model file at once",
 		run:     runConfigCheck,
 	}, {
+		words:   "config init",
+		summary: "find and try the devices, ask the rest and write a gate's file",
+		run:     runConfigInit,
+	}, {
 		words:   "config schema",
 		summary: "print the JSON Schema of a gate's file, for editors",
 		run:     runConfigSchema,

@@ -28,8 +28,12 @@ const (
 	exitUnable   = 2 // could not do it
 )
 
-// env is what a command may write to: results on Out, all else on Err.
-type env struct{ Out, Err io.Writer }
+// env is what a command may write to: results on Out, all else on Err. In is
+// where a person answers questions; nil where nobody does.
+type env struct {
+	Out, Err io.Writer
+	In       io.Reader
+}
 
 // command is one thing gatectl can do.
 type command struct {
@@ -51,6 +55,7 @@ func commands() []command {
 		stateCommands(),
 		doctorCommands(),
 		armCommands(),
+		deviceCommands(),
 	)
 }
 
@@ -59,7 +64,11 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return dispatch(ctx, env{Out: os.Stdout, Err: os.Stderr}, commands(), os.Args[1:])
+	e := env{Out: os.Stdout, Err: os.Stderr}
+	if terminal(os.Stdin.Fd()) {
+		e.In = os.Stdin
+	}
+	return dispatch(ctx, e, commands(), os.Args[1:])
 }
 
 // dispatch runs the command with the longest match of leading words.

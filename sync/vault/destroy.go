@@ -72,7 +72,7 @@ func (v *Vault) bury(s slot) (Proof, error) {
 	if err != nil {
 		return Proof{}, fmt.Errorf("encode proof: %w", err)
 	}
-	if err := createFile(v.gonePath(s), text); err != nil {
+	if err := CreateFile(v.gonePath(s), text); err != nil {
 		return Proof{}, fmt.Errorf("create tombstone: %w", err)
 	}
 	return p, nil

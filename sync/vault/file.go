@@ -78,11 +78,11 @@ func (v *Vault) load(s slot) (*DayKey, error) {
 	return newDayKey(s.class, s.day, raw)
 }
 
-// createFile makes path with content b, whole or not at all, durable before it
+// CreateFile makes path with content b, whole or not at all, durable before it
 // returns. An existing file is never replaced: fs.ErrExist.
-func createFile(path string, b []byte) error { return putFile(path, b, unix.RENAME_NOREPLACE) }
+func CreateFile(path string, b []byte) error { return putFile(path, b, unix.RENAME_NOREPLACE) }
 
-// ReplaceFile is createFile for what may be there already.
+// ReplaceFile is CreateFile for what may be there already.
 func ReplaceFile(path string, b []byte) error { return putFile(path, b, 0) }
 
 func putFile(path string, b []byte, flags uint) error {

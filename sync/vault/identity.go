@@ -131,7 +131,7 @@ func (id *Identity) makeRequest() error {
 }
 
 func (id *Identity) save(dir string, signKey ed25519.PrivateKey, sealKey *ecdh.PrivateKey) error {
-	if err := createFile(filepath.Join(dir, masterFile), id.Master[:]); err != nil {
+	if err := CreateFile(filepath.Join(dir, masterFile), id.Master[:]); err != nil {
 		return err
 	}
 	for _, f := range []struct {
@@ -143,7 +143,7 @@ func (id *Identity) save(dir string, signKey ed25519.PrivateKey, sealKey *ecdh.P
 			return fmt.Errorf("encode %s: %w", f.name, err)
 		}
 		text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-		if err := createFile(filepath.Join(dir, f.name), text); err != nil {
+		if err := CreateFile(filepath.Join(dir, f.name), text); err != nil {
 			return err
 		}
 	}
@@ -151,14 +151,14 @@ func (id *Identity) save(dir string, signKey ed25519.PrivateKey, sealKey *ecdh.P
 	if err != nil {
 		return err
 	}
-	if err := createFile(filepath.Join(dir, RequestFile), request); err != nil {
+	if err := CreateFile(filepath.Join(dir, RequestFile), request); err != nil {
 		return err
 	}
 	head, err := json.MarshalIndent(identityHead{1, id.Gate, id.Created, id.Signer.Kid}, "", "  ")
 	if err != nil {
 		return err
 	}
-	return createFile(filepath.Join(dir, identityFile), append(head, '\n'))
+	return CreateFile(filepath.Join(dir, identityFile), append(head, '\n'))
 }
 
 // emptyDir makes dir (0700), or accepts it empty and private.

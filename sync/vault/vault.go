@@ -93,7 +93,7 @@ func (v *Vault) checkMaster() error {
 	path := filepath.Join(v.dir, checkName)
 	got, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := createFile(path, want); err != nil {
+		if err := CreateFile(path, want); err != nil {
 			return fmt.Errorf("create %s: %w", checkName, err)
 		}
 		return nil
@@ -174,7 +174,7 @@ func (v *Vault) key(class Class, day uint32, create bool) (*DayKey, error) {
 func (v *Vault) make(s slot) (*DayKey, error) {
 	raw := make([]byte, KeySize)
 	rand.Read(raw)
-	err := createFile(v.keyPath(s), v.wrapKey(s, raw))
+	err := CreateFile(v.keyPath(s), v.wrapKey(s, raw))
 	if errors.Is(err, fs.ErrExist) {
 		return v.load(s)
 	}

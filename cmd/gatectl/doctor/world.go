@@ -24,7 +24,7 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	if o.Synced == nil {
-		o.Synced = kernelClock
+		o.Synced = KernelClock
 	}
 	if o.Disk == nil {
 		o.Disk = statDisk
@@ -47,7 +47,9 @@ func statDisk(path string) (free, size uint64, err error) {
 	return s.Bavail * uint64(s.Bsize), s.Blocks * uint64(s.Bsize), err
 }
 
-func kernelClock() (synced bool, offBy time.Duration) {
+// KernelClock asks the kernel whether the clock is synchronised, and how far it
+// may be off.
+func KernelClock() (synced bool, offBy time.Duration) {
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
 	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, time.Duration(t.Maxerror) * time.Microsecond

@@ -2,13 +2,15 @@ package support
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
+
+	"bordergate/sync/vault"
 )
 
 // File is one file of the bundle.
@@ -22,26 +24,19 @@ const maxData = 8 << 20
 
 // Write packs the files into out, which its owner alone can read and which
 // appears whole or not at all. What is there already is not replaced.
-func Write(out string, at time.Time, files []File) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(out), ".support-*")
+func Write(out string, at time.Time, files []File) error {
+	var b bytes.Buffer
+	err := pack(&b, at, files)
+	if err == nil {
+		err = vault.CreateFile(out, b.Bytes())
+	}
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("write bundle: %w (name another file with --out)", err)
+	}
 	if err != nil {
 		return fmt.Errorf("write bundle: %w", err)
 	}
-	defer func() { err = errors.Join(err, ignoreGone(os.Remove(tmp.Name()))) }()
-	if err := errors.Join(pack(tmp, at, files), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("write bundle: %w", err)
-	}
-	if err := os.Link(tmp.Name(), out); err != nil {
-		return fmt.Errorf("write bundle: %w (name another file with --out)", err)
-	}
 	return nil
-}
-
-func ignoreGone(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 func pack(w io.Writer, at time.Time, files []File) error {
