@@ -18,6 +18,7 @@ import (
 func doctorCommands() []command {
 	return []command{
 		{words: "doctor", summary: "examine devices, models, keys, clock, disk and broker, each with its cure", run: runDoctor},
+		{words: "selftest", summary: "have a running gated test itself now, each finding with its cure", run: runSelfTest},
 		{words: "log level", summary: "set how much one part of a running gated logs, for a time", run: runLogLevel},
 		{words: "log show", summary: "print the last lines of a running gated's log", run: runLogShow},
 		{words: "explain", summary: "tell step by step why a transaction ended as it did", run: runExplain},

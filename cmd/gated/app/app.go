@@ -33,6 +33,7 @@ type App struct {
 	defects map[string]error
 	manager *manager
 	upkeep  *upkeep
+	tester  *tester // nil without a lane
 	unfit   unfit
 
 	server  *server
@@ -104,7 +105,9 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	if a.recorder != nil {
 		a.openUpkeep()
 	}
-	a.open("trust", a.openLane)
+	if a.open("trust", a.openLane) && a.lane != nil {
+		a.openTester()
+	}
 	return a.finish()
 }
 

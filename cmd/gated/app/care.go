@@ -16,6 +16,7 @@ func (c *control) care(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/config", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.configStatus()) })
 	mux.HandleFunc("GET /v1/diagnostics", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.diagnostics()) })
 	mux.HandleFunc("GET /v1/devices", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.deviceChecks()) })
+	mux.HandleFunc("POST /v1/selftest", c.selftest)
 	mux.HandleFunc("GET /v1/metrics", a.serveMetrics)
 	mux.HandleFunc("GET /v1/transactions/{id}", c.transaction)
 	mux.HandleFunc("GET /v1/log", c.log)

@@ -167,7 +167,7 @@ type unfit struct {
 func (u *unfit) holds() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, c := range []string{gate.CauseTamper, gate.CauseSelfTest} {
+	for _, c := range []string{gate.CauseTamper, gate.CauseSelfTest, causeTesting} {
 		if u.causes[c] {
 			return c
 		}

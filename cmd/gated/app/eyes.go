@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bordergate/biometrics"
@@ -17,11 +18,14 @@ type eye struct {
 	camera gate.Camera
 	name   string // on the status page
 	conf   configs.Camera
-	worker *vision.Worker
-	model  *biometrics.Recogniser
-	rules  biometrics.Rules
-	log    *slog.Logger
-	post   func(gate.Input)
+	// testing takes the next picture; nil: no self-test waits for one.
+	testing atomic.Pointer[chan vision.Image]
+	ask     func() // the worker for a picture; never blocks
+	worker  *vision.Worker
+	model   *biometrics.Recogniser
+	rules   biometrics.Rules
+	log     *slog.Logger
+	post    func(gate.Input)
 	// evidence takes the stills it asked for; nil: none.
 	evidence *evidence
 	// mirror takes the views it asked for; nil: none.
@@ -112,6 +116,7 @@ func (e *eye) tell(v vision.Event) {
 	case vision.Face:
 		e.post(gate.FaceSeen(monoNow(), v.Session, e.face(v)))
 	case vision.Image:
+		e.tested(v)
 		e.evidence.image(v)
 	case vision.View:
 		if e.mirror != nil {

@@ -114,6 +114,7 @@ func (a *App) openEye(program string, role vision.Role, camera gate.Camera, conf
 		return fmt.Errorf("configure %s camera: %w", name, err)
 	}
 	e := &eye{camera: camera, name: name + "_camera", conf: conf, away: time.Now(), worker: vision.NewWorker(o), log: a.log.With("camera", name), post: a.post}
+	e.ask = e.worker.Still
 	if camera == gate.FaceCamera {
 		e.model, e.rules = a.matcher.model, a.matcher.model.ProbeRules()
 		e.evidence = a.openEvidence(e.worker.Still)

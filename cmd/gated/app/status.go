@@ -21,7 +21,8 @@ type Status struct {
 	Lane      LaneStatus  `json:"lane"`
 	Clock     string      `json:"clock"`
 	Faults    []Fault     `json:"faults"`
-	Degraded  []Degraded  `json:"degraded"` // what fails and how the gate serves then
+	SelfTest  *SelfTest   `json:"self_test,omitempty"` // the last one
+	Degraded  []Degraded  `json:"degraded"`            // what fails and how the gate serves then
 	Devices   []Device    `json:"devices"`
 	Faces     *FaceStatus `json:"faces,omitempty"` // how the face camera does
 	HQ        HQStatus    `json:"hq"`
@@ -133,7 +134,7 @@ func (a *App) Status() Status {
 		}
 	}
 	a.hqStatus(&s)
-	s.Degraded = a.degraded()
+	s.Degraded, s.SelfTest = a.degraded(), a.tester.newest()
 	if a.believer != nil {
 		s.Trust = a.believer.status(time.Now())
 	}
