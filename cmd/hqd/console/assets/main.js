@@ -60,10 +60,32 @@ function lost() {
   $('link').textContent = `Not connected since ${clock(heard)}`;
 }
 
+// sound is two short tones when one more exception is late, and again each half
+// minute while one is. A browser allows it once somebody has touched the page.
+let audio = null;
+let sounded = {n: 0, at: 0};
+function sound(n) {
+  const again = n > 0 && Date.now() - sounded.at > 30000;
+  if (audio && (n > sounded.n || again)) {
+    sounded.at = Date.now();
+    for (const [wait, tone] of [[0, 660], [0.25, 520]]) {
+      const o = audio.createOscillator();
+      const g = audio.createGain();
+      g.gain.value = 0.08;
+      o.frequency.value = tone;
+      o.connect(g).connect(audio.destination);
+      o.start(audio.currentTime + wait);
+      o.stop(audio.currentTime + wait + 0.18);
+    }
+  }
+  sounded.n = n;
+}
+
 // second moves what follows from the time alone.
 function second() {
   board.tick();
   const late = board.late();
+  sound(late.length);
   $('late').hidden = late.length === 0;
   $('late').textContent = late.length === 0 ? '' : `${late.length} ${late.length === 1 ? 'exception waits' : 'exceptions wait'} for an answer, the longest ${ago(late.map((x) => x.at).sort()[0])}.`;
   document.title = `${late.length ? `(${late.length}) ` : ''}${me.station || 'Station'}: officer's console`;
@@ -76,6 +98,7 @@ function second() {
 let told = 0;
 for (const kind of ['pointerdown', 'keydown']) {
   addEventListener(kind, () => {
+    audio ??= new AudioContext();
     if (me && Date.now() - told > 60000) {
       told = Date.now();
       post('/api/alive').catch(() => {});
