@@ -8,7 +8,8 @@ import (
 
 // Backoff is the wait between attempts to reach a device: it doubles from
 // First to Limit, each wait spread over its upper half so that devices of one
-// machine do not retry in step. The zero value waits 100 ms to 2 s. One
+// machine do not retry in step. The zero value waits 100 ms to 1 s,
+// so that a line is in service again within 2 s of its path. One
 // goroutine owns it.
 type Backoff struct {
 	First, Limit time.Duration
@@ -22,7 +23,7 @@ func (b *Backoff) Next() time.Duration {
 		first = 100 * time.Millisecond
 	}
 	if limit < first {
-		limit = max(first, 2*time.Second)
+		limit = max(first, time.Second)
 	}
 	if b.next < first {
 		b.next = first

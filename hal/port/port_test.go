@@ -212,7 +212,7 @@ func TestBackoffGrowsWithinItsBounds(t *testing.T) {
 		if d < base/2 || d > base {
 			t.Errorf("wait %d is %v, want %v to %v", i, d, base/2, base)
 		}
-		base = min(2*base, 2*time.Second)
+		base = min(2*base, time.Second)
 	}
 	b.Reset()
 	if d := b.Next(); d > 100*time.Millisecond {

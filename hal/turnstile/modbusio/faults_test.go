@@ -352,3 +352,31 @@ func (r *rig) passUnseen() {
 	r.b.SetInput(1, false)
 	r.b.SetInput(4, false)
 }
+
+// TestHotPlugAtAnyMoment pulls the cable while the line is idle, in the middle
+// of an answer, and as a question is sent, and plugs it in elsewhere. Each time
+// the driver says so, comes back by itself, and gives one pulse for one grant.
+func TestHotPlugAtAnyMoment(t *testing.T) {
+	for _, verb := range []string{"hang_up", "hang_up_frame", "hang_up_write", "elsewhere"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			r.ask(t, hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit})
+			if err := r.b.Strike(verb); err != nil {
+				t.Fatal(err)
+			}
+			r.want(t, hal.DeviceOffline)
+			if e := r.want(t, hal.Desync); e.Grant != (hal.GrantID{1}) {
+				t.Errorf("%+v, want the open grant", e)
+			}
+			if err := r.b.Mend(); err != nil {
+				t.Fatal(err)
+			}
+			r.want(t, hal.DeviceOnline)
+			r.ask(t, hal.Grant{ID: hal.GrantID{2}, Dir: hal.Exit})
+			if n := len(r.b.Grants()); n != 2 {
+				t.Errorf("%d pulses for 2 grants", n)
+			}
+		})
+	}
+}
