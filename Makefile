@@ -104,13 +104,12 @@ clean-tree: ## nothing changed and nothing new that git does not ignore
 	@changed=$$(git status --porcelain); \
 	if [ -n "$$changed" ]; then printf 'check: the tree is not clean:\n%s\n' "$$changed" >&2; exit 1; fi
 
-parts := barcode biometrics sync accounts people
-bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics|sync|accounts|people
+parts := barcode biometrics sync lane accounts people
+bench: setup ## the results beside their peers, into out/bench.json; PART=barcode|biometrics|sync|lane|accounts|people
 	@failed=; for part in $(or $(PART),$(parts)); do $(MAKE) bench-$$part || failed=yes; done; [ -z "$$failed" ]
 
-bench-lane:
-	@echo "make bench PART=$(@:bench-%=%): not there yet. That part comes with the work on it; there are: $(parts)." >&2
-	@exit 2
+bench-lane: setup-test bin/.bench/gatebench bin/.bench/modbus
+	@bin/.bench/gatebench lane
 
 # Peers come from Debian or npm and run as processes of their own.
 bench-barcode: bin/.bench/gatebench bin/.bench/gatevision bin/.bench/zxing bin/.bench/zbar bin/.bench/dmtx
@@ -148,6 +147,11 @@ bin/.bench/zxing: .bench/barcode/zxing.cpp .bench/barcode/pipe.h | bench-peers
 
 bin/.bench/zbar bin/.bench/dmtx: bin/.bench/%: .bench/barcode/%.c .bench/barcode/pipe.h | bench-peers
 	@gcc -O2 -o $@ $< -l$*
+
+bin/.bench/modbus: .bench/lane/master.c
+	@.setup/debian libmodbus-dev
+	@mkdir -p bin/.bench
+	@gcc -O2 -o $@ $< $$(pkg-config --cflags --libs libmodbus)
 
 bin/.bench/sqlite: .bench/accounts/sqlite.c
 	@.setup/debian libsqlite3-dev

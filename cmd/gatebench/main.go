@@ -34,13 +34,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = accounts(ctx, args[1:], stdout, stderr)
 	case len(args) > 0 && args[0] == "people":
 		err = people(ctx, args[1:], stdout, stderr)
+	case len(args) > 0 && args[0] == "lane":
+		err = lanePart(ctx, args[1:], stdout, stderr)
 	case len(args) == 1 && args[0] == "accounts-gate":
 		err = replica.ServeGate(ctx, stdin, stdout)
 	case len(args) == 1 && args[0] == "barcode-reader":
 		runtime.GOMAXPROCS(1) // one thread, as the peers
 		err = serveReader(stdin, stdout)
 	default:
-		err = errors.New("usage: gatebench barcode|biometrics|sync|accounts|people [flags]")
+		err = errors.New("usage: gatebench barcode|biometrics|sync|lane|accounts|people [flags]")
 	}
 	switch {
 	case err == nil:

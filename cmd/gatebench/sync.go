@@ -68,12 +68,12 @@ func syncPart(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	case *only != "" && !slices.Contains(names, *only):
 		return fmt.Errorf("--only %s: there are %s", *only, strings.Join(names, ", "))
 	}
-	return runSections(ctx, o, sections, *only, *out, stdout, stderr)
+	return runSections(ctx, "sync", o, sections, *only, *out, stdout, stderr)
 }
 
 // runSections measures all sections, or the one named, and keeps the rows of a
 // run of all at full size.
-func runSections(ctx context.Context, o syncOptions, sections []namedSection, only, out string, stdout, stderr io.Writer) error {
+func runSections(ctx context.Context, part string, o syncOptions, sections []namedSection, only, out string, stdout, stderr io.Writer) error {
 	var rows []row
 	whole := only == ""
 	for _, s := range sections {
@@ -86,5 +86,5 @@ func runSections(ctx context.Context, o syncOptions, sections []namedSection, on
 		}
 		rows, whole = append(rows, more...), whole && full
 	}
-	return conclude(stdout, out, "sync", rows, whole)
+	return conclude(stdout, out, part, rows, whole)
 }

@@ -47,7 +47,7 @@ func TestRunSections(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "bench.json")
 			var out bytes.Buffer
-			err := runSections(t.Context(), syncOptions{}, []namedSection{{"a", &c.a}, {"b", &c.b}}, c.only, file, &out, io.Discard)
+			err := runSections(t.Context(), "sync", syncOptions{}, []namedSection{{"a", &c.a}, {"b", &c.b}}, c.only, file, &out, io.Discard)
 			if !errors.Is(err, c.want) || c.want == nil && err != nil {
 				t.Fatalf("error %v, want %v", err, c.want)
 			}

@@ -36,8 +36,8 @@ func TestStuckLineDelaysNoInput(t *testing.T) {
 		posted := make(chan gate.Input, 64)
 		dev := stuckDevice{events: make(chan hal.Event)}
 		b := newBarrier(dev, slog.New(slog.DiscardHandler), func(in gate.Input) { posted <- in })
-		wg.Go(func() { _ = b.serveOrders(ctx) }) // both end with their context
-		wg.Go(func() { _ = b.serveEvents(ctx) })
+		wg.Go(func() { _ = b.serveOrders(ctx, func() {}) }) // both end with their context
+		wg.Go(func() { _ = b.serveEvents(ctx, func() {}) })
 
 		began := time.Now()
 		var err error

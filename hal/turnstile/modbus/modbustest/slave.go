@@ -57,7 +57,9 @@ type Slave struct {
 	acks  chan struct{}
 	ended chan struct{} // closed when it has said its last word
 	wire  [2]*tty.Line
-	relay sync.WaitGroup
+	cable sync.WaitGroup // what carries bytes
+	relay sync.WaitGroup // what hears the slave
+	o     Options
 
 	orders sync.Mutex // one at a time
 
@@ -76,15 +78,14 @@ func Start(o Options) (*Slave, error) {
 		o.Channels = 16
 	}
 	s := &Slave{acks: make(chan struct{}, 1), ended: make(chan struct{}), told: make(chan Write, 4096)}
-	for i, link := range []string{o.Link, ""} {
-		l, err := tty.Open(link)
-		if err != nil {
-			return nil, errors.Join(err, s.unplug())
-		}
-		s.wire[i] = l
+	far, err := tty.Open("")
+	if err != nil {
+		return nil, err
 	}
-	s.relay.Go(func() { carry(s.wire[0], s.wire[1], o.Baud) })
-	s.relay.Go(func() { carry(s.wire[1], s.wire[0], o.Baud) })
+	s.wire[1], s.o = far, o
+	if err := s.Plug(); err != nil {
+		return nil, errors.Join(err, s.unplug())
+	}
 	if err := s.run(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("start pymodbus: %w", err), s.unplug())
 	}
@@ -198,15 +199,37 @@ func (s *Slave) Close() error {
 	return s.unplug()
 }
 
-func (s *Slave) unplug() error {
-	var all []error
-	for _, l := range s.wire {
-		if l != nil {
-			all = append(all, l.Close())
-		}
+// Plug puts the cable in: the link is there, and bytes pass. One caller at a
+// time, here and in Unplug.
+func (s *Slave) Plug() error {
+	near, err := tty.Open(s.o.Link)
+	if err != nil {
+		return err
 	}
+	if err := s.wire[1].Far.SetReadDeadline(time.Time{}); err != nil {
+		return errors.Join(err, near.Close())
+	}
+	s.wire[0] = near
+	s.cable.Go(func() { carry(near, s.wire[1], s.o.Baud) })
+	s.cable.Go(func() { carry(s.wire[1], near, s.o.Baud) })
+	return nil
+}
+
+// Unplug pulls the cable: the link disappears, and the line hangs up.
+func (s *Slave) Unplug() error {
+	if s.wire[0] == nil {
+		return nil
+	}
+	err := errors.Join(s.wire[0].Close(), s.wire[1].Far.SetReadDeadline(time.Now()))
+	s.wire[0] = nil
+	s.cable.Wait()
+	return err
+}
+
+func (s *Slave) unplug() error {
+	err := errors.Join(s.Unplug(), s.wire[1].Close())
 	s.relay.Wait()
-	return errors.Join(all...)
+	return err
 }
 
 // carry moves bytes from one end of the wire to the other until it is
