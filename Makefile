@@ -23,7 +23,7 @@ run: setup build models ## the demonstration; TRAVELLERS=n and SCENARIO=file cha
 	@bin/gatesim run $(if $(TRAVELLERS),--travellers $(TRAVELLERS)) $(if $(SCENARIO),--scenario $(SCENARIO)) --report $(REPORT)
 
 # What only tests need: peers of the drivers, and a browser for the pages.
-test_packages := python3-pymodbus python3-serial-asyncio mbpoll libmodbus-dev \
+test_packages := python3-pymodbus python3-serial-asyncio mbpoll libmodbus-dev python3-prometheus-client \
 	chromium-headless-shell fonts-dejavu-core fonts-lao fonts-khmeros fonts-wqy-microhei
 
 test: setup setup-test models build ## every test

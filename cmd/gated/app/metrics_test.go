@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,4 +240,29 @@ func TestPromtoolFindsNothing(t *testing.T) {
 	}
 	check(scrape(t, measuredGate(t), "text/plain"), "check", "metrics")
 	check("", "check", "rules", "--lint-fatal", alertsFile)
+}
+
+// readOpenMetrics counts the samples with the strict parser of Prometheus' own
+// Python client.
+const readOpenMetrics = `
+import sys
+try:
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families as families
+except ImportError:
+    sys.exit(9)
+print(sum(len(f.samples) for f in families(sys.stdin.read())))
+`
+
+func TestAnotherParserReadsTheOpenMetrics(t *testing.T) {
+	text := scrape(t, measuredGate(t), acceptOpen)
+	cmd := exec.Command("/usr/bin/python3", "-c", readOpenMetrics)
+	cmd.Stdin = strings.NewReader(text)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 9 {
+		t.Skip("python3-prometheus-client is not here (make setup-test)")
+	}
+	_, n := families(t, text)
+	if err != nil || strings.TrimSpace(string(out)) != strconv.Itoa(n) {
+		t.Errorf("%v: %s, want %d samples", err, out, n)
+	}
 }
