@@ -74,12 +74,12 @@ func TestPathsThatAreNoFile(t *testing.T) {
 // TestEditorsOfOtherSystems: what they add changes nothing.
 func TestEditorsOfOtherSystems(t *testing.T) {
 	text := validGate(t)
-	wide := "\xff\xfe"
+	wide := []byte{0xff, 0xfe}
 	for _, u := range utf16.Encode([]rune(text)) {
-		wide += string([]byte{byte(u), byte(u >> 8)})
+		wide = append(wide, byte(u), byte(u>>8))
 	}
 	for name, text := range map[string]string{
-		"CRLF": strings.ReplaceAll(text, "\n", "\r\n"), "byte order mark": "\ufeff" + text, "UTF-16": wide,
+		"CRLF": strings.ReplaceAll(text, "\n", "\r\n"), "byte order mark": "\ufeff" + text, "UTF-16": string(wide),
 	} {
 		gate, faults := parseGate(text)
 		if err := faults.Err(); err != nil || gate.Gate.ID != "lane-1" || gate.HQ.Broker != "ssl://hq.example:8883" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -160,9 +161,7 @@ func proposed(found []devices.Found, given map[string]string) map[string]string 
 			out[key] = cameras[i]
 		}
 	}
-	for key, value := range given {
-		out[key] = value
-	}
+	maps.Copy(out, given)
 	return out
 }
 

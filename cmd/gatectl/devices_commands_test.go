@@ -110,7 +110,7 @@ func (w writers) Write(p []byte) (int, error) {
 }
 
 // ordered has the journal keep orders of modes as gated does.
-func ordered(t *testing.T, config string, text string) {
+func ordered(t *testing.T, config, text string) {
 	t.Helper()
 	withJournal(t, config, func(j *journal.Journal) {
 		if err := j.PutBlob(blobModes, []byte(text)); err != nil {

@@ -13,7 +13,7 @@ func doctorOf(t *testing.T, args ...string) (map[string]doctor.Check, outcome) {
 	t.Helper()
 	got := gatectl(t, append([]string{"doctor", "--json"}, args...)...)
 	out := map[string]doctor.Check{}
-	for _, line := range strings.Split(strings.TrimSpace(got.out), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(got.out), "\n") {
 		var c doctor.Check
 		if err := json.Unmarshal([]byte(line), &c); err != nil {
 			t.Fatalf("%v: %q %s", err, line, got.err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -179,9 +180,7 @@ func tell(lines []journal.Line, open bool) (story, error) {
 		for _, r := range p.Reasons {
 			reasons = reason.Add(reasons, r)
 		}
-		for name, us := range p.Steps {
-			steps[name] = us
-		}
+		maps.Copy(steps, p.Steps)
 		s.take(p, l.Kind)
 	}
 	for _, r := range reasons {

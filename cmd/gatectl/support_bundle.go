@@ -86,12 +86,13 @@ func (b *bundle) json(name string, doc any, err error) {
 
 // packed are the files, the list of what is missing first.
 func (b *bundle) packed() []support.File {
-	text := "Made by gatectl support-bundle. Names, numbers, pictures and keys are left out;\n" +
-		"what looks like one is replaced by […].\n"
+	var text strings.Builder
+	text.WriteString("Made by gatectl support-bundle. Names, numbers, pictures and keys are left out;\n" +
+		"what looks like one is replaced by […].\n")
 	for _, m := range b.missing {
-		text += "missing: " + m + "\n"
+		text.WriteString("missing: " + m + "\n")
 	}
-	return append([]support.File{{Name: "README.txt", Data: []byte(text)}}, b.files...)
+	return append([]support.File{{Name: "README.txt", Data: []byte(text.String())}}, b.files...)
 }
 
 func (b *bundle) collect(ctx context.Context) {

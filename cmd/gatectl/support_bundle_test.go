@@ -101,7 +101,7 @@ func keyTexts(t *testing.T, dir string, id *vault.Identity) (out []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range strings.Split(string(b), "\n") {
+		for l := range strings.SplitSeq(string(b), "\n") {
 			if len(l) > 20 && !strings.HasPrefix(l, "-----") {
 				out = append(out, l)
 			}

@@ -90,9 +90,20 @@ func Run(ctx context.Context, o Options) []Check {
 
 func (o Options) steps() []step {
 	out := []step{
-		{"gated", o.gated}, {"versions", o.versions}, {"state", o.state}, {"disk", o.disk}, {"journal", o.journal}, {"identity", o.identity},
-		{"certificate", o.certificate}, {"headquarters_keys", o.bundle}, {"broker", o.broker}, {"trust", o.trust},
-		{"clock", o.clock}, {"models", o.models}, {"vision", o.vision}, {"status_page", o.statusPage},
+		{"gated", o.gated},
+		{"versions", o.versions},
+		{"state", o.state},
+		{"disk", o.disk},
+		{"journal", o.journal},
+		{"identity", o.identity},
+		{"certificate", o.certificate},
+		{"headquarters_keys", o.bundle},
+		{"broker", o.broker},
+		{"trust", o.trust},
+		{"clock", o.clock},
+		{"models", o.models},
+		{"vision", o.vision},
+		{"status_page", o.statusPage},
 	}
 	if o.Config.Trust.TemplateKeys != "" {
 		out = append(out, step{"template_keys", o.templateKeys})

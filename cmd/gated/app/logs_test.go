@@ -51,7 +51,7 @@ func TestTheLastLinesAreKeptAndNoMore(t *testing.T) {
 	for i := range 2 * keptLines {
 		log.Info("Line", "n", i)
 	}
-	log.Warn(strings.Repeat("ü", keptLine))
+	log.Warn("Long", "text", strings.Repeat("ü", keptLine))
 	last := l.Last()
 	if len(last) != keptLines || !strings.Contains(last[0], fmt.Sprintf("n=%d", keptLines+1)) || len(last[keptLines-1]) > keptLine+8 {
 		t.Errorf("%d lines, first %s", len(last), last[0])
