@@ -55,7 +55,8 @@ func TestCompare(t *testing.T) {
 func TestUnrecordedGrants(t *testing.T) {
 	own := []journal.Line{
 		record(1, "decision", "x", `{"outcome":"admitted"}`), record(2, "outcome", "x", `{"outcome":"admitted"}`),
-		record(5, "decision", "y", `{"outcome":"refused"}`),
+		record(5, "decision", "y", `{"outcome":"refused"}`), record(6, "outcome", "y", `{"outcome":"refused"}`),
+		record(20, "decision", "y", `{"outcome":"overridden"}`),
 	}
 	at := func(s ...float64) (out []board.GrantSeen) {
 		for _, v := range s {
@@ -73,6 +74,9 @@ func TestUnrecordedGrants(t *testing.T) {
 		{"two for one record", at(1.1, 1.2), 1},
 		{"long after", at(4.5), 1},
 		{"after a refusal", at(5.1), 1},
+		{"after an officer's decision", at(20.1), 0},
+		{"two for an officer's decision", at(20.1, 20.2), 1},
+		{"before an officer's decision", at(19.9), 1},
 		{"none", nil, 0},
 	} {
 		if got := unrecorded(v.grants, own); got != v.want {
@@ -91,6 +95,8 @@ func TestUnfinished(t *testing.T) {
 		{[]journal.Line{o}, 0}, // left before anything was decided
 		{[]journal.Line{d}, 1},
 		{[]journal.Line{d, o, o}, 1},
+		{[]journal.Line{d, o, record(3, "decision", "x", `{"outcome":"overridden"}`)}, 1},
+		{[]journal.Line{d, o, record(3, "decision", "x", `{"outcome":"overridden"}`), o}, 0},
 	} {
 		if got := unfinished(v.own); got != v.want {
 			t.Errorf("%d records: %d unfinished, want %d", len(v.own), got, v.want)
@@ -119,6 +125,31 @@ func TestContradictions(t *testing.T) {
 		contradictions(r, there)
 		if got := r.Travellers[0]; r.Records.Unmatched != v.want || got.AsExpected != (v.want == 0) {
 			t.Errorf("%s: %d unmatched, as expected %v", v.name, r.Records.Unmatched, got.AsExpected)
+		}
+	}
+}
+
+// TestAnOfficersActIsNoContradiction: who was referred and then let through has
+// two outcomes, and one more only where an officer decided.
+func TestAnOfficersActIsNoContradiction(t *testing.T) {
+	referred := record(2, "outcome", "x", `{"outcome":"referred","reasons":["face_mismatch"],"score":0.1,"reference":"cache"}`)
+	act := record(3, "decision", "x", `{"outcome":"overridden","reasons":["face_mismatch","officer_decision"]}`)
+	through := record(4, "outcome", "x", `{"outcome":"overridden","reasons":["face_mismatch","officer_decision"]}`)
+	for _, v := range []struct {
+		name  string
+		there []journal.Line
+		seen  string
+		want  int
+	}{
+		{"overridden", []journal.Line{referred, act, through}, "referred", 0},
+		{"no outcome of the act", []journal.Line{referred, act}, "referred", 1},
+		{"no act", []journal.Line{referred, through}, "referred", 1},
+		{"the outcome twice", []journal.Line{referred, act, through, through}, "referred", 1},
+		{"another outcome was seen", []journal.Line{referred, act, through}, "refused", 1},
+	} {
+		r := &report.Report{Travellers: []report.Traveller{{Tx: "x", Outcome: v.seen, Reasons: []reason.Reason{reason.FaceMismatch}, AsExpected: true}}}
+		if contradictions(r, v.there); r.Records.Unmatched != v.want {
+			t.Errorf("%s: %d unmatched, want %d", v.name, r.Records.Unmatched, v.want)
 		}
 	}
 }

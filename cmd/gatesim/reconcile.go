@@ -119,12 +119,31 @@ func publicOf(l journal.Line) public {
 // grantAfter is how long after its decision a grant may come, ns.
 const grantAfter = 3e9
 
-// unrecorded counts the grants on the board that no admitting decision in the
-// journal precedes; each decision answers for one.
+// opens tells whether a record decides to let somebody through: the lane's own
+// decision, or an officer's on who was referred.
+func opens(l journal.Line) bool {
+	o := publicOf(l).Outcome
+	return l.Kind == gate.EntryDecision && (o == reason.Admitted.String() || o == reason.Overridden.String())
+}
+
+// overrides counts the officers' decisions on each transaction. Each follows an
+// outcome of it and ends in one more.
+func overrides(lines []journal.Line) map[string]int {
+	n := map[string]int{}
+	for _, l := range lines {
+		if l.Kind == gate.EntryDecision && publicOf(l).Outcome == reason.Overridden.String() {
+			n[l.Tx]++
+		}
+	}
+	return n
+}
+
+// unrecorded counts the grants on the board that no decision to let somebody
+// through in the journal precedes; each decision answers for one.
 func unrecorded(grants []board.GrantSeen, own []journal.Line) int {
 	var decided []int64
 	for _, l := range own {
-		if l.Kind == gate.EntryDecision && publicOf(l).Outcome == reason.Admitted.String() {
+		if opens(l) {
 			decided = append(decided, l.Mono)
 		}
 	}
@@ -142,7 +161,7 @@ func unrecorded(grants []board.GrantSeen, own []journal.Line) int {
 }
 
 // unfinished counts the decided transactions that do not have exactly one
-// outcome.
+// outcome, and one more for each officer's decision.
 func unfinished(own []journal.Line) int {
 	decided, ended := map[string]bool{}, map[string]int{}
 	for _, l := range own {
@@ -153,9 +172,9 @@ func unfinished(own []journal.Line) int {
 			ended[l.Tx]++
 		}
 	}
-	n := 0
+	n, acts := 0, overrides(own)
 	for tx := range decided {
-		if ended[tx] != 1 {
+		if ended[tx] != 1+acts[tx] {
 			n++
 		}
 	}
@@ -170,10 +189,28 @@ func referenceOf(t report.Traveller) string {
 	return "cache"
 }
 
+// seen finds the record of the outcome that was seen of a traveller; false where
+// there is none.
+func seen(t report.Traveller, recs []public) (public, bool) {
+	var words []string
+	for _, v := range t.Reasons {
+		words = append(words, v.String())
+	}
+	slices.Sort(words)
+	i := slices.IndexFunc(recs, func(p public) bool {
+		return p.Outcome == t.Outcome && slices.Equal(p.Notices, t.Notices) && slices.Equal(slices.Sorted(slices.Values(p.Reasons)), words)
+	})
+	if t.Tx == "" || i < 0 {
+		return public{}, false
+	}
+	return recs[i], true
+}
+
 // contradictions holds each traveller's outcome as it was seen against the
-// one record of it at headquarters, and takes the score over.
+// record of it at headquarters, and takes the score over. There is one record,
+// and one more for each time that an officer decided on him.
 func contradictions(r *report.Report, there []journal.Line) {
-	outcome := map[string][]public{}
+	outcome, acts := map[string][]public{}, overrides(there)
 	for _, l := range there {
 		if l.Kind == gate.EntryOutcome {
 			outcome[l.Tx] = append(outcome[l.Tx], publicOf(l))
@@ -181,18 +218,15 @@ func contradictions(r *report.Report, there []journal.Line) {
 	}
 	for i := range r.Travellers {
 		t := &r.Travellers[i]
-		var words []string
-		for _, v := range t.Reasons {
-			words = append(words, v.String())
-		}
 		recs := outcome[t.Tx]
-		if t.Tx == "" || len(recs) != 1 || recs[0].Outcome != t.Outcome || !slices.Equal(recs[0].Notices, t.Notices) || !slices.Equal(slices.Sorted(slices.Values(recs[0].Reasons)), slices.Sorted(slices.Values(words))) {
+		rec, ok := seen(*t, recs)
+		if !ok || len(recs) != 1+acts[t.Tx] {
 			r.Records.Unmatched++
 			t.AsExpected = false
 			t.Faults = append(t.Faults, fmt.Sprintf("headquarters has %d records of his outcome, or another outcome", len(recs)))
 			continue
 		}
-		t.Score, t.Liveness, t.Reference = recs[0].Score, recs[0].Liveness, recs[0].Ref
+		t.Score, t.Liveness, t.Reference = rec.Score, rec.Liveness, rec.Ref
 		if want := referenceOf(*t); t.Reference != want && t.Reference != "" || t.Outcome == reason.Admitted.String() && t.Reference == "" {
 			r.Records.Unmatched++
 			t.AsExpected = false
