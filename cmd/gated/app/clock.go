@@ -36,14 +36,14 @@ type wallClock struct {
 	synced atomic.Bool  // was synchronised since the boot
 	read   func() (synced bool)
 	now    func() time.Time
-	mono   func() int64
 
 	mu     sync.Mutex
 	offset int64 // wall less monotonic time when it was last known, ns; 0: never
+	kept   keptClock
 }
 
 func newWallClock(floor time.Time) *wallClock {
-	c := &wallClock{read: kernelSynced, now: time.Now, mono: monoNow}
+	c := &wallClock{read: kernelSynced, now: time.Now}
 	c.raise(floor)
 	return c
 }
@@ -89,13 +89,13 @@ func (c *wallClock) Wall() (time.Time, gate.ClockTrust, time.Time) {
 	}
 }
 
-// stepped tells by how much wall time was set since the last call, zero where
-// it was not. A clock that somebody set and nothing synchronises is not held
+// stepped tells by how much wall time was set against the monotonic one since the
+// last call, zero where it was not. A clock that somebody set and nothing synchronises is not held
 // over any more.
-func (c *wallClock) stepped() time.Duration {
+func (c *wallClock) stepped(mono int64) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	offset := c.now().UnixNano() - c.mono()
+	offset := c.now().UnixNano() - mono
 	by := time.Duration(offset - c.offset)
 	if c.offset == 0 || by.Abs() > clockStep {
 		known := c.offset != 0
@@ -170,10 +170,10 @@ func buildTime() (t time.Time) {
 
 const floorEvery = 5 * time.Minute
 
-// serveClock looks every second whether the clock was set, and keeps the floor
+// serveClock looks every two seconds whether the clock was set, and keeps the floor
 // every five minutes and at the end.
 func (a *App) serveClock(ctx context.Context) error {
-	every := time.NewTicker(time.Second)
+	every := time.NewTicker(2 * time.Second)
 	defer every.Stop()
 	save := time.NewTicker(floorEvery)
 	defer save.Stop()
@@ -191,7 +191,7 @@ func (a *App) serveClock(ctx context.Context) error {
 }
 
 func (a *App) lookAtClock() {
-	by := a.clock.stepped()
+	by := a.clock.stepped(a.mono())
 	if by == 0 {
 		return
 	}
@@ -209,10 +209,14 @@ func (a *App) keepClock() {
 	}
 	a.clock.mu.Lock()
 	k := keptClock{Boot: fmt.Sprintf("%x", a.boot), Offset: a.clock.offset, Synced: a.clock.synced.Load()}
+	news := k != a.clock.kept
+	a.clock.kept = k
 	a.clock.mu.Unlock()
-	b, _ := json.Marshal(k) // plain fields always encode
-	if err := a.journal.PutBlob(blobClock, b); err != nil {
-		a.log.Error("Clock's state is not kept", "error", err)
+	if news { // the disk is spared what it has
+		b, _ := json.Marshal(k) // plain fields always encode
+		if err := a.journal.PutBlob(blobClock, b); err != nil {
+			a.log.Error("Clock's state is not kept", "error", err)
+		}
 	}
 	if err := a.journal.Advance(factFloor, uint64(a.clock.floor.Load())); err != nil {
 		a.log.Error("Time floor is not kept", "error", err)

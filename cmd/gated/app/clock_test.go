@@ -50,14 +50,14 @@ func TestBootID(t *testing.T) {
 func TestSetClockIsToldAndNotHeldOver(t *testing.T) {
 	c := newWallClock(time.Time{})
 	wall, mono, synced := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), int64(1e9), true
-	c.now, c.mono, c.read = func() time.Time { return wall }, func() int64 { return mono }, func() bool { return synced }
+	c.now, c.read = func() time.Time { return wall }, func() bool { return synced }
 	pass := func(d, set time.Duration) { wall, mono = wall.Add(d+set), mono+int64(d) }
 	c.Wall()
 	for _, s := range []struct {
 		set, want time.Duration
 	}{{0, 0}, {0, 0}, {time.Second, 0}, {time.Minute, time.Minute + time.Second}, {0, 0}, {-time.Hour, -time.Hour}, {0, 0}} {
 		pass(time.Second, s.set)
-		if got := c.stepped(); got != s.want {
+		if got := c.stepped(mono); got != s.want {
 			t.Fatalf("set by %v: told %v, want %v", s.set, got, s.want)
 		}
 	}
@@ -69,7 +69,7 @@ func TestSetClockIsToldAndNotHeldOver(t *testing.T) {
 		t.Fatalf("the time server is away: %v", trust)
 	}
 	pass(time.Second, time.Minute)
-	c.stepped()
+	c.stepped(mono)
 	if _, trust, _ := c.Wall(); trust != gate.ClockPlausible {
 		t.Fatalf("somebody set it: %v", trust)
 	}

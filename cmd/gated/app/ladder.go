@@ -88,7 +88,7 @@ func (l *ladder) tell(d *Device) {
 }
 
 // upkeepEvery is how often the devices are looked at.
-const upkeepEvery = 500 * time.Millisecond
+const upkeepEvery = time.Second
 
 // upkeep climbs the devices' ladders, and has the lane follow the cabinet's door.
 type upkeep struct {

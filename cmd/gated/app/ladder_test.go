@@ -37,7 +37,7 @@ func TestLadderOfADevice(t *testing.T) {
 	}
 	up = false
 	var rungs []string
-	for range 10 * 60 * 2 {
+	for range int(10 * time.Minute / upkeepEvery) {
 		look(upkeepEvery)
 		if n := len(rungs); n == 0 || rungs[n-1] != l.rung {
 			rungs = append(rungs, l.rung)

@@ -177,7 +177,7 @@ func (p *pulse) still(now int64) bool {
 }
 
 // pulseEvery is how often a goroutine that waits for events shows that it does.
-const pulseEvery = time.Second
+const pulseEvery = 3 * time.Second
 
 // each hands what comes to do until ctx ends, and beats after each and while
 // nothing comes.
