@@ -56,6 +56,7 @@ func commands() []command {
 		doctorCommands(),
 		armCommands(),
 		deviceCommands(),
+		officerCommands(),
 	)
 }
 

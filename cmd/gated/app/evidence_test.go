@@ -107,6 +107,7 @@ func TestPicturesAreKeptWhereTheRuleAsks(t *testing.T) {
 	fire := gate.Entry{Kind: gate.EntryAlarm, Public: gate.Public{Reasons: []reason.Reason{reason.ModeEmergency}}}
 	outcome := gate.Entry{Kind: gate.EntryOutcome, Public: gate.Public{Outcome: reason.Refused, Reasons: []reason.Reason{reason.FaceMismatch}}}
 	taken := gate.Entry{Kind: gate.EntryOutcome, Public: gate.Public{Revoked: true, Reasons: []reason.Reason{reason.FaceMany}}}
+	withheld := gate.Entry{Kind: gate.EntryOutcome, Public: gate.Public{Withheld: true, Reasons: []reason.Reason{reason.FaceMany}}}
 	stamp := gate.Entry{Kind: gate.EntryDecision, Public: gate.Public{Reasons: []reason.Reason{reason.PassStampDue}}}
 	for _, c := range []struct {
 		images string
@@ -116,6 +117,7 @@ func TestPicturesAreKeptWhereTheRuleAsks(t *testing.T) {
 		{imagesExceptions, refusal(0), 1},
 		{imagesExceptions, alarm, 1},
 		{imagesExceptions, taken, 1},
+		{imagesExceptions, withheld, 1},
 		{imagesExceptions, outcome, 0},
 		{imagesExceptions, admission, 0},
 		{imagesExceptions, stamp, 0},

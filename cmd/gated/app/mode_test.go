@@ -191,3 +191,41 @@ func TestWhatADeviceSaysReachesItsPlace(t *testing.T) {
 	b.tell(hal.Event{Kind: hal.TamperOff})
 	b.tell(hal.Event{Kind: hal.PowerOK})
 }
+
+// told is a turnstile that keeps what it is told.
+type toldDevice struct {
+	hal.Turnstile
+	grants chan hal.Grant
+}
+
+func (d toldDevice) Grant(_ context.Context, g hal.Grant) error {
+	d.grants <- g
+	return nil
+}
+
+// TestGrantGoesTheWayOfTheLane: a lane for entry and one for exit reach the
+// driver each with its own direction, and what the driver says of a direction
+// reaches the lane.
+func TestGrantGoesTheWayOfTheLane(t *testing.T) {
+	d := toldDevice{grants: make(chan hal.Grant, 1)}
+	b := newBarrier(d, slog.New(slog.DiscardHandler), func(gate.Input) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- b.serveOrders(ctx, func() {}) }()
+	for lane, device := range map[gate.Direction]hal.Direction{gate.DirEntry: hal.Entry, gate.DirExit: hal.Exit} {
+		if err := b.Grant(gate.TxID{1}, lane, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if g := <-d.grants; g.Dir != device || g.ID != (hal.GrantID{1}) {
+			t.Errorf("%v: %+v", lane, g)
+		}
+		if way(device) != lane {
+			t.Errorf("%v is told as %v", device, way(device))
+		}
+	}
+	if way(0) != gate.DirectionNone {
+		t.Error("no direction is one")
+	}
+	cancel()
+	<-over
+}

@@ -163,6 +163,37 @@ func TestMovementsSurviveARestart(t *testing.T) {
 	}
 }
 
+// TestStampAtTheGateCountsAtOnceAndOverARestart also where the machine stopped
+// before it was saved; the newer of headquarters' and the gate's own counts.
+func TestStampAtTheGateCountsAtOnceAndOverARestart(t *testing.T) {
+	r := newRegisterRig(t)
+	later := r.walls.Add(day)
+	r.synced(wire.Change{Op: wire.OpStamp, Pass: "OLD", Ver: 1, Stamped: r.walls.Add(-9 * day).UnixNano()},
+		wire.Change{Op: wire.OpStamp, Pass: "NEW", Ver: 1, Stamped: later.UnixNano()})
+	at := r.walls
+	for _, number := range []string{"OLD", "NEW", "NONE"} {
+		r.Stamped(number, r.now)
+	}
+	check := func(when, number string, want time.Time) {
+		t.Helper()
+		if p := r.Pass(number); !p.Stamped.Equal(want) || p.Unusable || p.Last.Known {
+			t.Errorf("%s: %s %+v, want %v", when, number, p, want)
+		}
+	}
+	check("at once", "OLD", at)
+	check("at once", "NEW", later)
+	check("at once", "NONE", at)
+	r.save()
+	r.record(gate.Entry{Tx: gate.TxID{9}, Kind: gate.EntryStamp, Personal: &gate.Personal{PassNumber: "CUT", Officer: "o-17"}})
+	r.close()
+	r.open([16]byte{2})
+	check("after a restart", "OLD", at)
+	check("after a restart", "NEW", later)
+	if p := r.Pass("CUT"); p.Stamped.IsZero() {
+		t.Error("a stamp that was on record only is lost")
+	}
+}
+
 func TestEmergencyEndsWhatWasComplete(t *testing.T) {
 	r := newRegisterRig(t)
 	r.Moved("P1", gate.DirExit, r.now)
