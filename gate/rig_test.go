@@ -130,6 +130,7 @@ func (r *rig) Moved(n string, d Direction, _ int64) {
 	p.Last = Movement{Known: true, Direction: d}
 	r.passes[n] = p
 }
+
 func (r *rig) Stamped(n string, _ int64) {
 	p := r.passes[n]
 	p.Stamped = r.wall
@@ -174,6 +175,7 @@ func (r *rig) Grant(id TxID, d Direction, _ time.Duration) error {
 	r.grants = append(r.grants, id)
 	return r.jammed
 }
+
 func (r *rig) Revoke(id TxID) {
 	if r.taken != nil {
 		r.taken(id)

@@ -48,7 +48,7 @@ func actGate(t *testing.T, outcome string, status int) (c *controlClient, got *[
 func madeKey(t *testing.T, args ...string) (report officerKeyReport) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if status := officerKeygen(t.Context(), env{&out, &errs}, append([]string{"--out", t.TempDir()}, args...)); status != exitDone {
+	if status := officerKeygen(t.Context(), env{Out: &out, Err: &errs}, append([]string{"--out", t.TempDir()}, args...)); status != exitDone {
 		t.Fatalf("%d %s", status, &errs)
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
@@ -117,7 +117,7 @@ func TestActsThatAreRefused(t *testing.T) {
 		"no key": {"--config", "x", "--do", "stamp"}, "no gate": {"--key", "x", "--do", "stamp"}, "nothing": {"--config", "x", "--key", r.Key},
 	} {
 		var out, errs bytes.Buffer
-		if status := officerAct(t.Context(), env{&out, &errs}, args); status != exitUnable || errs.Len() == 0 {
+		if status := officerAct(t.Context(), env{Out: &out, Err: &errs}, args); status != exitUnable || errs.Len() == 0 {
 			t.Errorf("%s: %d", name, status)
 		}
 	}
