@@ -34,8 +34,7 @@ func checkGate(c *Gate, d *document) {
 	if c.Cameras.Document.Calibration != "" {
 		d.fault("cameras.document.calibration", "is of no use", "only the face camera is calibrated: remove the key")
 	}
-	checkTurnstile(c.Turnstile, d)
-	checkWiring(c.Gate.Direction, c.Turnstile, d)
+	checkTurnstile(c.Gate.Direction, c.Turnstile, d)
 	checkScanner(c.Scanner, c.Turnstile.Port, d)
 	checkTrust(c.Trust, d)
 	d.link("hq.broker", c.HQ.Broker, true, "ssl", "tcp")
@@ -109,77 +108,6 @@ func checkCamera(path string, c Camera, d *document) {
 	between(d, path+".height", c.Height, 240, 2160)
 	between(d, path+".fps", c.FPS, 1, 60)
 	between(d, path+".threads", c.Threads, 1, 8)
-}
-
-func checkTurnstile(t Turnstile, d *document) {
-	d.oneOf("turnstile.driver", t.Driver, "modbusio")
-	d.serialPort("turnstile.port", t.Port)
-	oneOfNumbers(d, "turnstile.baud", t.Baud, bauds()...)
-	between(d, "turnstile.unit", t.Unit, 1, 255)
-	d.oneOf("turnstile.profile", t.Profile, "waveshare", "lc", "hw584", "fc06")
-	between(d, "turnstile.counters", t.Counters, 0, 65000)
-	between(d, "turnstile.pulse", t.Pulse, 100*time.Millisecond, time.Second)
-	between(d, "turnstile.passage_wait", t.PassageWait, time.Second, time.Minute)
-	between(d, "turnstile.poll", t.Poll, 5*time.Millisecond, 50*time.Millisecond)
-}
-
-// channel is one contact or relay of the board.
-type channel struct {
-	name   string
-	number int
-	must   string // why the gate cannot work without it; empty where it can
-}
-
-// checkWiring holds that what the gate cannot work without is wired, and that
-// no two parts share a channel.
-func checkWiring(direction string, t Turnstile, d *document) {
-	const ours = "it is this gate's direction"
-	need := func(dir string) string {
-		if dir == direction {
-			return ours
-		}
-		return ""
-	}
-	in, out := t.Inputs, t.Outputs
-	checkChannels("turnstile.inputs", []channel{
-		{"pass_entry", in.PassEntry, need("entry")},
-		{"pass_exit", in.PassExit, need("exit")},
-		{"ready", in.Ready, ""},
-		{"door_closed", in.DoorClosed, ""},
-		{"obstruction", in.Obstruction, ""},
-		{"tamper", in.Tamper, ""},
-		{"emergency", in.Emergency, "the gate must see a fire alarm"},
-		{"mains", in.Mains, ""},
-		{"presence", in.Presence, ""},
-	}, d)
-	checkChannels("turnstile.outputs", []channel{
-		{"unlock_entry", out.UnlockEntry, need("entry")},
-		{"unlock_exit", out.UnlockExit, need("exit")},
-		{"stop", out.Stop, ""},
-		{"green", out.Green, ""},
-		{"red", out.Red, ""},
-		{"buzzer", out.Buzzer, ""},
-	}, d)
-}
-
-func checkChannels(path string, list []channel, d *document) {
-	const most = 63
-	taken := map[int]string{}
-	for _, c := range list {
-		sub := path + "." + c.name
-		if c.number == NotWired {
-			if c.must != "" {
-				d.fault(sub, "is not wired", c.must)
-			}
-			continue
-		}
-		between(d, sub, c.number, 0, most)
-		if other, ok := taken[c.number]; ok && !d.broken(sub) {
-			d.fault(sub, "is the channel of "+other+" too", "each has a channel of its own; -1 where it is not wired")
-			continue
-		}
-		taken[c.number] = c.name
-	}
 }
 
 // checkFingerprint demands 64 hex digits that somebody has filled in.

@@ -80,17 +80,21 @@ type Camera struct {
 
 // Turnstile is the device that lets one person through.
 type Turnstile struct {
-	Driver      string        `yaml:"driver"`       // modbusio
-	Port        string        `yaml:"port"`         // serial device, by a path that does not change
-	Baud        int           `yaml:"baud"`         // one of the standard rates, 9600 to 921600
-	Unit        int           `yaml:"unit"`         // Modbus unit, 1 to 255
-	Profile     string        `yaml:"profile"`      // waveshare, lc, hw584 or fc06
+	Driver      string        `yaml:"driver"`  // modbusio: an input and output board; lot: a LOT turnstile; swing7e: a swing gate that speaks 7E/7F
+	Port        string        `yaml:"port"`    // serial device, by a path that does not change
+	Baud        int           `yaml:"baud"`    // one of the standard rates, 9600 to 921600
+	Unit        int           `yaml:"unit"`    // the device's number on its line, 1 to 255
+	Profile     string        `yaml:"profile"` // kind of input and output board: waveshare, lc, hw584, fc06, sfar, or own
+	Own         Board         `yaml:"own"`
+	Watchdog    time.Duration `yaml:"watchdog"`     // after how long a silence a board that can takes its relays back by itself, 2 s to 10 s
 	Counters    int           `yaml:"counters"`     // address of the board's counter of input 0's closings, 1 to 65000; 0 where it does not count
 	Pulse       time.Duration `yaml:"pulse"`        // length of an unlock pulse, 100 ms to 1 s
 	PassageWait time.Duration `yaml:"passage_wait"` // how long a grant lives unused, 1 s to 60 s
-	Poll        time.Duration `yaml:"poll"`         // time between two looks at the inputs, 5 ms to 50 ms
+	Poll        time.Duration `yaml:"poll"`         // time between two looks at the inputs, 5 ms to 50 ms; of swing7e 50 ms to 500 ms
 	Inputs      Inputs        `yaml:"inputs"`
 	Outputs     Outputs       `yaml:"outputs"`
+	LOT         LOT           `yaml:"lot"`
+	Swing7E     Swing7E       `yaml:"swing7e"`
 }
 
 // NotWired is the channel number of a contact that this gate does not have.
@@ -203,6 +207,8 @@ func DefaultGate() Gate {
 		Cameras: Cameras{Document: camera, Face: camera},
 		Turnstile: Turnstile{
 			Driver: "modbusio", Baud: 115200, Unit: 1, Profile: "waveshare",
+			Own:      Board{On: 0xFF00, Write: 5, Read: 1, Input: 2},
+			Watchdog: 2 * time.Second, LOT: LOT{Approach: []int{1}}, Swing7E: Swing7E{Left: "entry", Codes: []string{}},
 			Pulse: 300 * time.Millisecond, PassageWait: 8 * time.Second, Poll: 20 * time.Millisecond,
 			Inputs: Inputs{
 				PassEntry: 0, PassExit: 1, Ready: 2, DoorClosed: 3, Obstruction: 4,

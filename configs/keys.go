@@ -131,9 +131,13 @@ func specimens() []Gate {
 	with.Trust.ListAge, with.Trust.TemplateKeys = time.Hour, "keys"
 	with.Policy.KindMaxAge = KindMaxAge{Citizen: time.Hour, Foreigner: time.Hour, Organisation: time.Hour}
 	with.Policy.PassTypes = []string{"border_pass"}
+	lot, swing := DefaultGate(), DefaultGate()
+	lot.Turnstile.Driver, swing.Turnstile.Driver = "lot", "swing7e"
+	swing.Turnstile.Swing7E.Codes = []string{"gate 0"}
+	newland.Turnstile.Profile = "own"
 	newland.Scanner.Dialect = "newland"
 	newland.Scanner.NewlandTrigger, newland.Scanner.NewlandQuery = "A", "A"
-	return []Gate{with, newland}
+	return []Gate{lot, swing, with, newland}
 }
 
 // limits asks the rules of a gate's file what they hold each key to.
@@ -150,7 +154,7 @@ func limits() map[string]Limits {
 // structs are the files that hold the structs of a gate's file: their comments
 // say what each key is for.
 //
-//go:embed gate.go scanner.go screen.go
+//go:embed gate.go scanner.go screen.go turnstile.go
 var structs embed.FS
 
 // docs reads each field's comment, by struct and field.

@@ -71,7 +71,7 @@ func TestKeysSayWhatTheRulesHold(t *testing.T) {
 		"policy.pass_types[0]":   "one of border_pass, port_permit",
 		"scanner.framing":        "one of suffix, idle",
 		"journal.max_mib":        "256 to 65536 MiB",
-		"turnstile.inputs.mains": "0 to 63",
+		"turnstile.inputs.mains": "0 to 31",
 	} {
 		if k, _, ok := FindKey(keys, path); !ok || k.Range() != want || k.Doc == "" && !strings.Contains(path, "inputs") {
 			t.Errorf("%s: %q, want %q; %q", path, k.Range(), want, k.Doc)

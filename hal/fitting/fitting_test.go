@@ -3,6 +3,7 @@ package fitting
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"bordergate/configs"
 	"bordergate/hal/scanner"
@@ -14,10 +15,20 @@ func TestEveryFileMakesItsDrivers(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	g := configs.DefaultGate()
 	g.Turnstile.Port, g.Scanner.Port = "/dev/gate/barrier", "/dev/gate/scanner"
-	for _, profile := range []string{"waveshare", "lc", "hw584", "fc06"} {
+	for _, profile := range []string{"waveshare", "lc", "hw584", "fc06", "sfar", "own"} {
 		g.Turnstile.Profile = profile
 		if _, err := Turnstile(g.Turnstile, log); err != nil {
 			t.Errorf("%s: %v", profile, err)
+		}
+	}
+	for _, driver := range []string{"lot", "swing7e"} {
+		c := g.Turnstile
+		c.Driver, c.Poll = driver, 50*time.Millisecond
+		c.Swing7E.Codes = []string{
+			"fault 0", "fault 5 out_of_service", "gate 14 emergency door_open", "infrared 0x02 obstruction", "command 0", "command 17 open_left", "command 18 open_right",
+		}
+		if _, err := Turnstile(c, log); err != nil {
+			t.Errorf("%s: %v", driver, err)
 		}
 	}
 	for _, dialect := range []string{"plain", "honeywell", "datalogic", "newland", "zebra"} {
