@@ -28,12 +28,13 @@ type hardware struct {
 	workers sync.WaitGroup
 }
 
-// newHardware powers the gate's hardware up in folder dir.
-func newHardware(dir string, face, document []scene.Frame) (*hardware, error) {
+// newHardware powers the gate's hardware up in folder dir, with a board that the
+// named driver is for.
+func newHardware(dir, turnstile string, face, document []scene.Frame) (*hardware, error) {
 	h := &hardware{unlocks: make(chan int64, 64), port: filepath.Join(dir, "barrier"), scanPort: filepath.Join(dir, "scanner")}
 	o := board.DefaultOptions()
 	o.Link, o.Log = h.port, filepath.Join(dir, "board.log")
-	o.Counters = station.Counters
+	o.Counters, o.Controller = station.Counters, map[string]string{"lot": board.LOT, "swing7e": board.Swing}[turnstile]
 	o.OnUnlock = func(at int64, _ int) {
 		select {
 		case h.unlocks <- at:

@@ -9,9 +9,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bordergate/cmd/gatesim/scenario"
+	"bordergate/cmd/gatesim/station"
 )
 
 // options of a run.
@@ -29,6 +31,7 @@ type options struct {
 	people     string
 	keep       bool
 	broker     string
+	turnstile  string
 	times      int
 	kills      int
 	hangs      int
@@ -68,6 +71,7 @@ func parseRun(args []string, errOut io.Writer) (options, error) {
 	fs.StringVar(&o.report, "report", "", "report to write; report.json in the station's folder when empty")
 	fs.StringVar(&o.console, "console", "", "host:port of this machine for the officers' console, such as 127.0.0.1:8444; says how to sign in")
 	fs.StringVar(&o.broker, "external-broker", "", "URL of another MQTT 3.1.1 broker than headquarters' own: tcp:// on this machine")
+	fs.StringVar(&o.turnstile, "turnstile", "modbusio", "the gate's own board: "+strings.Join(station.Turnstiles(), ", "))
 	err := o.check(fs, args)
 	return o, err
 }
@@ -104,6 +108,8 @@ func (o *options) check(fs *flag.FlagSet, args []string) error {
 		return fmt.Errorf("%q is not wanted here", fs.Arg(0))
 	case o.travellers < 0 || o.travellers > 100_000:
 		return errors.New("--travellers: 0 to 100000")
+	case o.turnstile != "" && !slices.Contains(station.Turnstiles(), o.turnstile):
+		return fmt.Errorf("--turnstile: one of %s", strings.Join(station.Turnstiles(), ", "))
 	case o.times < 0 || o.times > 10_000:
 		return errors.New("--times: 0 to 10000")
 	case o.kills < 0 || o.hangs < 0 || o.kills+o.hangs > 10_000:

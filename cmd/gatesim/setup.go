@@ -161,13 +161,13 @@ func (x *production) open(ctx context.Context, p progress) error {
 	if err != nil {
 		return err
 	}
-	if x.hw, err = newHardware(x.o.out, face, document); err != nil {
+	if x.hw, err = newHardware(x.o.out, x.o.turnstile, face, document); err != nil {
 		return err
 	}
 	x.station, err = station.New(ctx, station.Options{
 		Out: x.o.out, Bin: x.o.bin, Models: x.o.models, Manifest: x.o.manifest,
 		Face: x.hw.face.URL(), Document: x.hw.document.URL(), Port: x.hw.port, Scanner: x.hw.scanPort,
-		Policy: x.scenario.Policy, Direction: x.scenario.Direction, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
+		Policy: x.scenario.Policy, Direction: x.scenario.Direction, Turnstile: x.o.turnstile, Trust: x.office.Trust, TemplateKeys: x.office.TemplateKeys(),
 		Broker: x.o.broker, Console: x.o.console,
 	})
 	if err != nil {

@@ -31,6 +31,8 @@ type Options struct {
 	Port     string // path of the turnstile's serial line
 	Scanner  string // path of the scanner's serial line
 	Policy   scenario.Policy
+	// Turnstile is the driver of the gate's board; empty for modbusio.
+	Turnstile string
 	// Direction is the lane's: exit or entry.
 	Direction string
 	Trust     func(dir string) error // fills the folder that headquarters publishes
@@ -84,7 +86,7 @@ func (o Options) gateFile(status, broker, fingerprint string) configs.Gate {
 	if o.Policy.Enforce {
 		g.Models.Liveness = "enforce"
 	}
-	g.Turnstile.Port, g.Turnstile.Counters = o.Port, Counters
+	o.turnstile(&g.Turnstile)
 	g.Scanner.Dialect, g.Scanner.Port = "honeywell", o.Scanner
 	g.Trust.Dir, g.Trust.TemplateKeys = o.path("trust"), o.TemplateKeys
 	g.HQ = configs.Link{Broker: "ssl://" + broker, Bundle: o.path("hq.json"), Fingerprint: fingerprint}
