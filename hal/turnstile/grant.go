@@ -72,10 +72,7 @@ func (s *session) grant(ctx context.Context, g hal.Grant, limit hal.Mono) error 
 	case busy:
 		return hal.ErrBusy
 	}
-	if err := s.fresh(ctx); err != nil {
-		return err
-	}
-	if err := d.permit(g.Dir); err != nil {
+	if err := s.permitNow(ctx, g.Dir); err != nil {
 		return err
 	}
 	if hal.Now() > limit {
@@ -85,6 +82,23 @@ func (s *session) grant(ctx context.Context, g hal.Grant, limit hal.Mono) error 
 		return err
 	}
 	return s.unlock(ctx, g)
+}
+
+// permitTries is how often the levels are read for one grant: a machine that did
+// not let us run between the reading and its use has made it old.
+const permitTries = 3
+
+// permitNow permits a grant on levels that are read now.
+func (s *session) permitNow(ctx context.Context, dir hal.Direction) (err error) {
+	for range permitTries {
+		if err = s.fresh(ctx); err != nil {
+			return err
+		}
+		if err = s.d.permit(dir); !errors.Is(err, hal.ErrUnknownInput) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // fresh reads the inputs now, since nothing is granted on what was known. A

@@ -72,12 +72,18 @@ func levelKinds(in hal.Input) (off, on hal.EventKind, ok bool) {
 	}
 }
 
+// order is that of the inputs in one sample: an emergency is told before what it
+// brings about, such as a gate that says that it is out of service.
+func order() []hal.Input {
+	return append([]hal.Input{hal.InputEmergency}, slices.DeleteFunc(hal.Inputs(), func(in hal.Input) bool { return in == hal.InputEmergency })...)
+}
+
 // sample takes one reading and returns what it shows, levels before passages.
 func (t *tracker) sample(s Sample) []hal.Event {
 	was, at := t.now, s.At
 	t.now = s.Levels
 	var out []hal.Event
-	for _, in := range hal.Inputs() {
+	for _, in := range order() {
 		off, on, level := levelKinds(in)
 		if l := s.Levels[in]; level && l != hal.Unknown && l != was[in] {
 			kind := off

@@ -280,3 +280,10 @@ func wantEvents(t *testing.T, got []hal.Event, list ...hal.Event) {
 		t.Errorf("got %+v, want %+v", got, list)
 	}
 }
+
+// A gate that goes out of service because of a fire says the fire first.
+func TestEmergencyIsToldBeforeWhatItBringsAbout(t *testing.T) {
+	w := idleWalk()
+	w.is[hal.InputReady], w.is[hal.InputDoorClosed], w.is[hal.InputMains] = hal.Off, hal.Off, hal.Off
+	want(t, w.set(hal.InputEmergency, hal.On, poll), hal.EmergencyOn, hal.OutOfService, hal.DoorOpened, hal.PowerFail)
+}

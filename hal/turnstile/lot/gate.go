@@ -123,7 +123,7 @@ func (g *gate) condition(s *turnstile.Sample, mode, fault uint16) {
 	if fault != 0 {
 		s.Alarms = append(s.Alarms, turnstile.Alarm{Kind: hal.Fault, Code: hal.CodeDevice | uint32(fault)})
 	}
-	s.Levels[hal.InputReady] = hal.LevelOf(mode == modeNormal && fault == 0)
+	s.Levels[hal.InputReady] = hal.LevelOf(mode != modeBlocked && fault == 0)
 }
 
 // Standing is what the gate may still let pass; a reading of another length
