@@ -68,7 +68,7 @@ func (c *chatter) Read(p []byte) (int, error) {
 
 // Whatever a line brings, an exchange ends in bounded time and every byte that
 // belongs to no answer is counted.
-func TestLineThatIsNeverSilentIsGivenUp(t *testing.T) {
+func TestWhateverComesIsBoundedAndCounted(t *testing.T) {
 	for name, parse := range map[string]func([]byte) ([]byte, bool, error){
 		"waits for more": func([]byte) ([]byte, bool, error) { return nil, false, nil },
 		"garbled":        func([]byte) ([]byte, bool, error) { return nil, true, ErrGarbled },
