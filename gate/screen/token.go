@@ -38,10 +38,11 @@ func startToken(path, boot, addr string) (string, error) {
 	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("write screen.start: %w", err)
 	}
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
+		// Whatever the daemon's umask: the browser's user reads it by its group.
 		_, err = f.WriteString(startURL(addr, token) + "\n")
-		err = errors.Join(err, f.Close())
+		err = errors.Join(err, f.Chmod(0o640), f.Close())
 	}
 	if err == nil {
 		err = os.Rename(part, path)
