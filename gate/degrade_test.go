@@ -2,6 +2,7 @@ package gate
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,12 +171,8 @@ func (r *rig) good() {
 
 func endedFor(r *rig, why reason.Reason) bool {
 	for _, v := range r.views {
-		if v.Finished {
-			for _, x := range v.Reasons {
-				if x == why {
-					return true
-				}
-			}
+		if v.Finished && slices.Contains(v.Reasons, why) {
+			return true
 		}
 	}
 	return false

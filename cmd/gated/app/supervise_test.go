@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,9 +67,11 @@ func TestPartThatEndsOrPanicsIsStartedAgain(t *testing.T) {
 
 func TestPartThatFailsTooOftenIsNamedAndTriedSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rule, starts, well := defaultServiceRule(), 0, false
+		rule := defaultServiceRule()
+		var starts atomic.Int32
+		var well atomic.Bool
 		s := &service{name: "part", serve: func(ctx context.Context) error {
-			if starts++; !well {
+			if starts.Add(1); !well.Load() {
 				return errBroken
 			}
 			<-ctx.Done()
@@ -81,10 +84,10 @@ func TestPartThatFailsTooOftenIsNamedAndTriedSlowly(t *testing.T) {
 		if err := s.fault(rule); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "part has ended") {
 			t.Errorf("fault %v", err)
 		}
-		if most := rule.Most + int(5*time.Minute/rule.Slow) + 1; starts > most {
-			t.Errorf("%d starts in five minutes, want at most %d", starts, most)
+		if most := rule.Most + int(5*time.Minute/rule.Slow) + 1; int(starts.Load()) > most {
+			t.Errorf("%d starts in five minutes, want at most %d", starts.Load(), most)
 		}
-		well = true
+		well.Store(true)
 		after(rule.Slow + rule.Window + time.Second)
 		if err := s.fault(rule); err != nil {
 			t.Errorf("it runs and is still a fault: %v", err)
