@@ -121,7 +121,11 @@ func checkBoard(t Turnstile, d *document) {
 		name string
 		n    int
 	}{
-		{"base", o.Base}, {"input_base", o.InputBase}, {"flash", o.Flash}, {"mode", o.Mode}, {"watchdog_register", o.WatchdogRegister},
+		{"base", o.Base},
+		{"input_base", o.InputBase},
+		{"flash", o.Flash},
+		{"mode", o.Mode},
+		{"watchdog_register", o.WatchdogRegister},
 		{"default_register", o.DefaultRegister},
 	} {
 		between(d, "turnstile.own."+a.name, a.n, 0, 65000)

@@ -15,7 +15,7 @@ type Turnstile interface {
 	Grant(ctx context.Context, g Grant) error
 	// Revoke withdraws a grant's authorisation. It never drives a leaf, and
 	// does nothing but answer with an error while anybody is or may be between
-	// the leaves.
+	// the leaves, or an emergency is or may be on.
 	Revoke(ctx context.Context, id GrantID) error
 	// Indicate sets what a lamp shows from now on, also after a reconnect. A
 	// lamp that fails never fails a grant.

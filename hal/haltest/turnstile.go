@@ -72,6 +72,7 @@ func RunTurnstile(t *testing.T, open func(t *testing.T) (hal.Turnstile, Rig)) {
 		{"stepping back does not keep a grant open", stepsBack},
 		{"revoke withdraws", revoke},
 		{"revoke does nothing once somebody is inside", revokeInside},
+		{"revoke does nothing in an emergency", revokeEmergency},
 		{"levels are told and shown", levelsTold},
 		{"a line that goes takes the grant with it", lineLost},
 		{"halt and restart leave the device inert", restart},
@@ -388,6 +389,18 @@ func revokeInside(t *testing.T, b *bench) {
 	}
 	b.rig.Pass(hal.Exit)
 	b.want(t, hal.PassageCompleted, hal.GrantRevoked)
+}
+
+func revokeEmergency(t *testing.T, b *bench) {
+	g := b.grant(t, 1, hal.Exit)
+	b.rig.Set(hal.InputEmergency, true)
+	b.want(t, hal.EmergencyOn)
+	if err := b.Revoke(t.Context(), g.ID); !errors.Is(err, hal.ErrEmergency) {
+		t.Errorf("revoke in an emergency: %v", err)
+	}
+	if n := b.rig.Stops(); n != 0 {
+		t.Errorf("the device was told to stop %d times", n)
+	}
 }
 
 func levelsTold(t *testing.T, b *bench) {

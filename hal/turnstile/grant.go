@@ -214,21 +214,23 @@ func (d *Driver) Revoke(ctx context.Context, id hal.GrantID) error {
 	return d.do(ctx, "revoke", func(ctx context.Context, s *session) error { return s.revoke(ctx, id) })
 }
 
-// revoke withdraws the authorisation only where nobody is between the leaves,
-// by a reading made now.
+// revoke withdraws the authorisation only where nobody is between the leaves and
+// no emergency is on, by a reading made now.
 func (s *session) revoke(ctx context.Context, id hal.GrantID) error {
 	d := s.d
 	if err := s.fresh(ctx); err != nil {
 		return err
 	}
 	d.mu.Lock()
-	g, level := d.track.grant, d.track.now[hal.InputObstruction]
+	g, level, emergency := d.track.grant, d.track.now[hal.InputObstruction], d.track.now[hal.InputEmergency]
 	d.mu.Unlock()
 	switch {
 	case !g.live || g.id != id || id.IsZero():
 		return hal.ErrNoGrant
 	case g.started:
 		return hal.ErrPassageStarted
+	case emergency != hal.Off:
+		return hal.ErrEmergency
 	case level != hal.Off:
 		return hal.ErrObstructed
 	}

@@ -192,7 +192,8 @@ func (s *session) poll(ctx context.Context) error {
 
 // supervise finds an unlock that stands though no pulse or grant explains it.
 // It tells once, and takes it back where nobody is or may be between the
-// leaves: a gate may shut when the level ends.
+// leaves, since a gate may shut when the level ends, and where there is no
+// emergency.
 func (s *session) supervise(ctx context.Context) error {
 	st, err := s.board.Standing(ctx)
 	if err != nil {
@@ -200,7 +201,8 @@ func (s *session) supervise(ctx context.Context) error {
 	}
 	s.d.mu.Lock()
 	pulsed, grant := s.d.used.last, s.d.track.grant
-	free := s.d.track.now[hal.InputObstruction] == hal.Off || !s.d.m.tells(hal.InputObstruction)
+	now := s.d.track.now
+	free := now[hal.InputEmergency] == hal.Off && (now[hal.InputObstruction] == hal.Off || !s.d.m.tells(hal.InputObstruction))
 	s.d.mu.Unlock()
 	for _, dir := range s.d.m.Unlocks {
 		due := hal.Now().Sub(pulsed) < 2*s.d.o.Pulse+s.d.o.Reply || s.d.m.Holds && grant.live && grant.dir == dir

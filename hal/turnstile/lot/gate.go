@@ -147,17 +147,8 @@ func (g *gate) Unlock(ctx context.Context, dir hal.Direction) (sent bool, err er
 	return g.b.WriteMany(ctx, allow(dir), 1)
 }
 
-// Lock takes a permission back, but none that somebody may be using, and none
-// while antipanic stands.
 func (g *gate) Lock(ctx context.Context, dir hal.Direction) error {
-	s, err := g.Sample(ctx)
-	if err != nil {
-		return err
-	}
-	if s.Levels[hal.InputEmergency] != hal.Off || s.Levels[hal.InputObstruction] != hal.Off || s.Open[dir] == hal.Off {
-		return nil
-	}
-	_, err = g.b.WriteMany(ctx, allow(dir), 0)
+	_, err := g.b.WriteMany(ctx, allow(dir), 0)
 	return err
 }
 
@@ -185,7 +176,10 @@ func (g *gate) Inert(ctx context.Context) error {
 		if s.Levels[hal.InputEmergency] == hal.On || s.Open[hal.Entry] == hal.Off && s.Open[hal.Exit] == hal.Off {
 			return nil
 		}
-		if s.Levels[hal.InputObstruction] != hal.Off {
+		switch {
+		case s.Levels[hal.InputEmergency] != hal.Off:
+			return fmt.Errorf("take permissions back: %w: emergency, since the mode is in no document", hal.ErrUnknownInput)
+		case s.Levels[hal.InputObstruction] != hal.Off:
 			return fmt.Errorf("take permissions back: %w", hal.ErrObstructed)
 		}
 		for _, dir := range []hal.Direction{hal.Entry, hal.Exit} {

@@ -101,6 +101,10 @@ func TestAntipanicIsOnlyRead(t *testing.T) {
 	if err := r.Halt(); err != nil {
 		t.Errorf("halt: %v", err)
 	}
+	b.Allow(0, 1) // what stands without a grant is told, and left
+	r.want(t, hal.Fault)
+	looks := b.Counts().Requests
+	haltest.Until(t, "twenty more looks", func() bool { return b.Counts().Requests > looks+20 })
 	if c := b.Counts(); c.Withdrawn != 0 || c.Settings != 0 {
 		t.Errorf("written in antipanic: %+v", c)
 	}

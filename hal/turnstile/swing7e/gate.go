@@ -183,6 +183,8 @@ func (g *gate) shut(ctx context.Context, s turnstile.Sample, dir hal.Direction) 
 	switch {
 	case s.Levels[hal.InputEmergency] == hal.On:
 		return nil // only hardware rules the gate
+	case s.Levels[hal.InputEmergency] != hal.Off:
+		return fmt.Errorf("%w: emergency", hal.ErrUnknownInput)
 	case s.Open[dir] == hal.Unknown:
 		return fmt.Errorf("%w: code %#02x of the command field is not in the table", hal.ErrUnknownInput, s.Raw[atCommand])
 	case s.Levels[hal.InputObstruction] != hal.Off:

@@ -163,8 +163,10 @@ func TestCounterIsBelievedWhenRepeated(t *testing.T) {
 	ask := command(1, cmdStatus, 0)
 	play := haltest.Play(t, []haltest.Exchange{
 		{Sent: ask, Received: reply(st(4, 4))},
-		{Sent: ask, Received: reply(st(5, 4))}, {Sent: ask, Received: reply(st(4, 4))},
-		{Sent: ask, Received: reply(st(5, 4))}, {Sent: ask, Received: reply(st(5, 4))},
+		{Sent: ask, Received: reply(st(5, 4))},
+		{Sent: ask, Received: reply(st(4, 4))},
+		{Sent: ask, Received: reply(st(5, 4))},
+		{Sent: ask, Received: reply(st(5, 4))},
 	})
 	o := DefaultOptions()
 	o.Codes = codes()

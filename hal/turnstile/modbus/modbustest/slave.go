@@ -247,7 +247,7 @@ func carry(from, to *tty.Line, baud int) {
 				free = now
 			}
 			free = free.Add(time.Duration(n) * 10 * time.Second / time.Duration(baud))
-			time.Sleep(time.Until(free))
+			<-time.After(time.Until(free)) // a wire takes its time whatever happens
 		}
 		if _, err := to.Far.Write(buf[:n]); err != nil {
 			return
