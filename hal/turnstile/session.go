@@ -28,6 +28,7 @@ type session struct {
 	cycle     int
 	stray     [hal.Exit + 1]bool // unlocks told to stand without a grant
 	broken    error              // a command met the end of the line
+	refused   int                // polls in a row that the device refused
 }
 
 // maxMisses exchanges in a row without an answer are a device that is away.
@@ -120,7 +121,7 @@ func (s *session) loop(ctx context.Context) error {
 		if s.broken != nil {
 			return s.broken
 		}
-		if s.l.misses >= maxMisses {
+		if s.l.misses >= maxMisses || s.refused >= maxMisses {
 			return s.d.failed("poll", hal.ErrOffline)
 		}
 	}
@@ -147,7 +148,13 @@ func (s *session) turn(ctx context.Context) error {
 	if err := s.board.Tend(ctx); err != nil {
 		return err
 	}
-	if err := s.poll(ctx); err != nil {
+	err := s.poll(ctx)
+	if errors.As(err, new(Refused)) {
+		s.refused++ // it answers, and of its levels nothing is known
+	} else {
+		s.refused = 0
+	}
+	if err != nil {
 		return err
 	}
 	s.cycle++

@@ -45,6 +45,16 @@ func TestSpoiledAnswersAreSurvived(t *testing.T) {
 	}
 }
 
+// A board that answers and refuses to read its inputs is as good as none: what
+// it said last must not pass for what is.
+func TestBoardThatRefusesItsInputsIsAway(t *testing.T) {
+	r := newRig(t, nil)
+	r.b.Inject(board.Fault{Kind: board.FaultException, Fn: 2, Count: -1})
+	r.want(t, hal.DeviceOffline)
+	r.b.Heal()
+	r.want(t, hal.DeviceOnline)
+}
+
 // next is the next event, which must come soon.
 func (r *rig) next(t *testing.T) hal.Event {
 	t.Helper()
