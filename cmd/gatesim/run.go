@@ -265,7 +265,7 @@ func (x *production) line(v role, res play.Result) report.Traveller {
 			t.Reasons = append(t.Reasons, r)
 		}
 	}
-	if len(v.Faults) == 0 {
+	if len(v.Faults) == 0 && v.Case != scenario.Emergency {
 		measure(&t, res) // a broken gate is not what is measured
 	}
 	report.Judge(&t)

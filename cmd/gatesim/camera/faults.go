@@ -15,7 +15,7 @@ import (
 const (
 	black     = "black"  // the lens is covered
 	frozen    = "frozen" // the same picture again and again
-	slow      = "slow"   // a picture a second
+	slow      = "slow"   // five pictures a second
 	wrongSize = "wrong_size"
 	gone      = "gone"
 )
@@ -35,6 +35,9 @@ func (c *Camera) Strike(verb string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.verb, c.held = verb, nil
+	if verb == black {
+		c.covered = c.cover()
+	}
 	return nil
 }
 
@@ -52,26 +55,32 @@ func (c *Camera) Mend() error {
 func (c *Camera) spoilLocked(n int64, s shot) (shot, bool) {
 	switch c.verb {
 	case black:
-		s.frame = covered()
+		s.frame = c.covered[n%2]
 	case wrongSize:
-		s.frame = small()
+		s.frame = small()[n%2]
 	case frozen:
 		if c.held == nil {
 			c.held = &s
 		}
 		s = *c.held
 	case slow:
-		return s, n%scene.FPS == 0
+		return s, n%(scene.FPS/5) == 0
 	}
 	return s, true
 }
 
-// covered is a picture of the right size with nothing on it, small one of
-// another size.
-var (
-	covered = sync.OnceValue(func() scene.Frame { return grey(1280, 720, 2) })
-	small   = sync.OnceValue(func() scene.Frame { return grey(320, 240, 110) })
-)
+// cover makes pictures of the camera's own size with nothing on them. No two that
+// follow each other are the same, as with any sensor.
+func (c *Camera) cover() [2]scene.Frame {
+	size, err := jpeg.DecodeConfig(bytes.NewReader(c.idle[0].JPEG))
+	if err != nil {
+		size.Width, size.Height = 1280, 720
+	}
+	return [2]scene.Frame{grey(size.Width, size.Height, 2), grey(size.Width, size.Height, 4)}
+}
+
+// small are pictures of another size than any camera here.
+var small = sync.OnceValue(func() [2]scene.Frame { return [2]scene.Frame{grey(320, 240, 110), grey(320, 240, 114)} })
 
 func grey(w, h int, level byte) scene.Frame {
 	m := image.NewGray(image.Rect(0, 0, w, h))

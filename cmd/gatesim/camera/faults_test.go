@@ -35,7 +35,7 @@ func TestFaults(t *testing.T) {
 	}
 	defer c.ln.Close()
 	for verb, want := range map[string]struct{ sent, width int }{
-		"black": {50, 1280}, "wrong_size": {50, 320}, "slow": {2, 0}, "frozen": {50, 0}, "gone": {50, 0},
+		"black": {50, 1280}, "wrong_size": {50, 320}, "slow": {10, 0}, "frozen": {50, 0}, "gone": {50, 0},
 	} {
 		if err := c.Strike(verb); err != nil {
 			t.Fatal(err)

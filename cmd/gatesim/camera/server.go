@@ -27,6 +27,7 @@ type Camera struct {
 	off     chan struct{} // closed while the camera is switched off
 	verb    string        // what is wrong with it; see faults.go
 	held    *shot         // what a frozen camera shows
+	covered [2]scene.Frame
 }
 
 // shot is one frame on its way to a viewer.

@@ -42,6 +42,7 @@ func (w *walk) flee(ctx context.Context, at int64) {
 	w.plan(end+int64(zoneClears), func(at int64) {
 		w.Board.SetInput(inObstruction, false)
 		w.res.Cleared = w.Now()
+		w.Board.SetInput(inDoorClosed, true)
 		w.left(at)
 		w.decide(ctx)
 	})

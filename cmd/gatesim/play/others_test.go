@@ -69,7 +69,7 @@ func TestEmergencyStrikesAndIsSignedOff(t *testing.T) {
 		if err != nil || len(res.Faults) > 0 || res.Event.Outcome != "failed" {
 			t.Fatalf("result %+v (%v)", res, err)
 		}
-		r.does(t, "   0 in8 true", " 500 in6 false", " 500 in3 false", " 900 in4 true", " 900 in8 false", "2700 pulse1 150", "2740 in4 false", "2740 reset")
+		r.does(t, "   0 in8 true", " 500 in6 false", " 500 in3 false", " 900 in4 true", " 900 in8 false", "2700 pulse1 150", "2740 in4 false", "2740 in3 true", "2740 reset")
 	})
 }
 
@@ -108,8 +108,8 @@ func TestFaultsStrikeWhenTheyShould(t *testing.T) {
 			}
 		}
 		want := []string{
-			" 300 strike scanner silent", " 900 strike board hang_up", "1600 mend board hang_up", "2500 mend scanner silent",
-			"2500 mend board hang_up", "2500 mend scanner silent", // once more at the end: no device stays broken
+			" 300 strike scanner silent", " 900 strike board hang_up", "1300 mend scanner silent", "1600 mend board hang_up",
+			"1700 mend board hang_up", "1700 mend scanner silent", // once more at the end: no device stays broken
 		}
 		if !slices.Equal(did, want) {
 			t.Errorf("did %q, want %q", did, want)

@@ -280,7 +280,7 @@ func (w *walk) told(e station.Event) {
 func (w *walk) refusal(e station.Event) {
 	w.refused = true
 	after := w.Timing.LeavesAfter
-	if e.Outcome == "abandoned" {
+	if e.Outcome == "abandoned" || e.Outcome == "failed" {
 		after = turnsAway
 	}
 	w.drop()
