@@ -182,6 +182,11 @@ func fits(pattern, name string) bool {
 	return name == pattern
 }
 
+// atTheWire are the simulated devices, the other ends of the daemon's wires.
+func atTheWire() []string {
+	return []string{"cmd/gatesim/board", "cmd/gatesim/camera", "cmd/gatesim/scanner", "cmd/gatesim/scene", "cmd/gatesim/tty"}
+}
+
 func below(paths []string, name string) bool {
 	return slices.ContainsFunc(paths, func(p string) bool { return fits(p+"/...", name) })
 }
@@ -200,9 +205,9 @@ func judge(plan []room, dir, imported string, test bool) string {
 		return ""
 	case ours && test && fits("hal/turnstile/...", dir) && inner == "cmd/gatesim/board":
 		return "" // a driver is tested against the other end of its wire
-	case ours && test && dir == "cmd/gated/app" && inner == "cmd/gatesim/scanner":
-		return "" // the way of a scan through the daemon, from the wire on
-	case ours && test && fits("cmd/gatectl/...", dir) && slices.Contains([]string{"cmd/gatesim/board", "cmd/gatesim/scanner", "cmd/gatesim/camera", "cmd/gatesim/scene", "cmd/gatesim/tty"}, inner):
+	case ours && test && dir == "cmd/gated/app" && slices.Contains(atTheWire(), inner):
+		return "" // the daemon's parts are tested from the wire on, and with what breaks there
+	case ours && test && fits("cmd/gatectl/...", dir) && slices.Contains(atTheWire(), inner):
 		return "" // the technician's tool tries simulated devices on real wires
 	case ours && test && dir == "cmd/gated/app" && inner == "cmd/hqd/app":
 		return "" // the daemon's days without headquarters, and its return
@@ -254,6 +259,9 @@ func TestImportRulesBite(t *testing.T) {
 		{"cmd/gated/app", "bordergate/biometrics/vision", false, false},
 		{"cmd/gated/app", "bordergate/biometrics/vision", true, false},
 		{"cmd/gated/app", "bordergate/cmd/gatesim/scanner", true, true},
+		{"cmd/gated/app", "bordergate/cmd/gatesim/board", true, true},
+		{"cmd/gated/app", "bordergate/cmd/gatesim/board", false, false},
+		{"cmd/gated/app", "bordergate/cmd/gatesim/station", true, false},
 		{"cmd/gated/app", "bordergate/cmd/gatesim/scanner", false, false},
 		{"cmd/gated/app", "bordergate/cmd/hqd/app", true, true},
 		{"cmd/gated/app", "bordergate/cmd/hqd/app", false, false},
