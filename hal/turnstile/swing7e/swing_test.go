@@ -224,6 +224,27 @@ func TestOptionsSayEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+// A side that was forbidden to withdraw a grant does not stay forbidden because
+// the board missed that it was lifted.
+func TestLiftIsRepeatedUntilItIsSeen(t *testing.T) {
+	b, o := powered(t)
+	r := serve(t, b, o)
+	r.want(t, hal.DeviceOnline)
+	g := hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}
+	if err := r.Grant(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	b.Inject(board.Fault{Kind: board.FaultDeaf, Fn: cmdLift, Count: 1})
+	if err := r.Revoke(t.Context(), g.ID); err != nil {
+		t.Fatal(err)
+	}
+	n := byte(1)
+	haltest.Until(t, "the side lifted", func() bool {
+		n++
+		return r.Grant(t.Context(), hal.Grant{ID: hal.GrantID{n}, Dir: hal.Exit}) == nil
+	})
+}
+
 // A line that never stops is bounded, counted, and no device.
 func TestGarbageIsCountedAndNoDevice(t *testing.T) {
 	b, o := powered(t)
