@@ -35,7 +35,7 @@ func (d devices) of(name string) device {
 	case scenario.Document:
 		return d.x.hw.document
 	default:
-		return away{d.x}
+		return away(d)
 	}
 }
 

@@ -87,8 +87,8 @@ type Model struct {
 
 func (m *Model) tells(in hal.Input) bool { return slices.Contains(m.Inputs, in) }
 
-// ErrSetting says that the board is set up in a way that no grant may be given on. The
-// technician sets it right with its maker's tool; no driver does.
+// ErrSetting says that a board is set up in a way that no grant may be given
+// on. The technician sets it right with its maker's tool; no driver does.
 var ErrSetting = errors.New("the board is set up wrongly")
 
 // Refused is a device's own refusal: a right answer that says no.

@@ -69,7 +69,7 @@ func TestLateLookThatSeesTheContactIsAPassage(t *testing.T) {
 		w.set(hal.InputObstruction, hal.On, poll)
 		w.t.look(w.at, w.at)
 		w.is[hal.InputObstruction] = hal.Off
-		got := []hal.EventKind{}
+		var got []hal.EventKind
 		if after == 0 {
 			w.is[hal.InputPassExit] = hal.On
 			got = w.late(400 * time.Millisecond)
@@ -100,8 +100,8 @@ func TestGrantIsNotCalledUnusedAfterABlindTime(t *testing.T) {
 
 func TestLooksAreCounted(t *testing.T) {
 	w := watched(0)
-	for _, d := range []time.Duration{25, 26, 101, 700} {
-		w.late(d * time.Millisecond)
+	for _, ms := range []int{25, 26, 101, 700} {
+		w.late(time.Duration(ms) * time.Millisecond)
 	}
 	w.t.lose()
 	l := w.t.looks
