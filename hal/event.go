@@ -38,8 +38,8 @@ const (
 	Fault                                 // something is wrong with the device; Code says what
 	DeviceOffline                         // the device does not answer
 	DeviceOnline                          // the device answers, is inert, and every level was read
-	Desync                                // events were lost (Code: how many, with Dir: passages counted while the line was away), or it is not known what became of Grant: read Snapshot
-	Unobserved                            // nobody looked for Code ms while a person may have passed under a grant; closes it; inferred
+	Desync                                // events were lost (Code: how many, with Dir: passages counted while the line was away), or a level or what became of Grant is not known any more: read Snapshot
+	Unobserved                            // nobody looked for Code ms while a person may have passed under a grant, or the counter jumped meanwhile; closes it; inferred
 	kindEnd
 )
 

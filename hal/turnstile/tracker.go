@@ -78,11 +78,16 @@ func order() []hal.Input {
 	return append([]hal.Input{hal.InputEmergency}, slices.DeleteFunc(hal.Inputs(), func(in hal.Input) bool { return in == hal.InputEmergency })...)
 }
 
-// sample takes one reading and returns what it shows, levels before passages.
+// sample takes one reading and returns what it shows, levels before passages. A
+// level that is not known any more, such as under a code that no table has, is
+// told by a Desync: who relied on it reads the snapshot.
 func (t *tracker) sample(s Sample) []hal.Event {
 	was, at := t.now, s.At
 	t.now = s.Levels
 	var out []hal.Event
+	if t.dimmed(was) {
+		out = append(out, hal.Event{At: at, Kind: hal.Desync, Inferred: true})
+	}
 	for _, in := range order() {
 		off, on, level := levelKinds(in)
 		if l := s.Levels[in]; level && l != hal.Unknown && l != was[in] {
@@ -108,6 +113,16 @@ func (t *tracker) sample(s Sample) []hal.Event {
 	return append(out, t.tick(at)...)
 }
 
+// dimmed reports whether a level that was known is not any more.
+func (t *tracker) dimmed(was Levels) bool {
+	for in, l := range t.now {
+		if l == hal.Unknown && was[in] != hal.Unknown {
+			return true
+		}
+	}
+	return false
+}
+
 // maxCounted is how many people a counter may tell of at once. More is a
 // counter that was reset or a board that was changed.
 const maxCounted = 16
@@ -120,6 +135,9 @@ func (t *tracker) count(out []hal.Event, s Sample, dir hal.Direction) []hal.Even
 	case !t.counted || n == 0:
 	case n > maxCounted:
 		out = append(out, hal.Event{At: s.At, Kind: hal.Fault, Dir: dir, Code: hal.CodeCounter})
+		if g := &t.grant; g.live && t.resumed {
+			g.blind = max(g.blind, time.Millisecond) // he may have been counted before the jump
+		}
 	case !t.resumed:
 		out = append(out, hal.Event{At: s.At, Kind: hal.Desync, Dir: dir, Code: n})
 	default:
@@ -159,8 +177,8 @@ func (t *tracker) ended(s Sample) []hal.Event {
 		return nil
 	}
 	g.shut++
-	if !g.stood || g.shut < endSamples || !t.deserted(s.At) {
-		return nil
+	if !g.stood || g.shut < endSamples || !t.deserted(s.At) || g.blind != 0 {
+		return nil // see unseen for who may have passed unseen
 	}
 	e := hal.Event{At: s.At, Kind: hal.PassageTimeout, Dir: g.dir, Grant: g.id}
 	t.close(s.At, hal.CodeExpired)

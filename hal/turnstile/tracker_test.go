@@ -217,6 +217,24 @@ func TestCounterTellsEachPersonAndWraps(t *testing.T) {
 	wantEvents(t, w.look(0, hal.Off), hal.Event{Kind: hal.Fault, Code: hal.CodeCounter})
 }
 
+// A board that began to count anew under a grant may have forgotten him who
+// passed: nobody knows, and no timer says that he did not.
+func TestCounterThatJumpsUnderAGrantLeavesItUnknown(t *testing.T) {
+	for name, held := range map[string]hal.Level{"the board holds it": hal.On, "the board has ended it": hal.Off} {
+		t.Run(name, func(t *testing.T) {
+			w := tally()
+			w.look(500, hal.Off)
+			w.grant()
+			wantEvents(t, w.look(500, hal.On))
+			wantEvents(t, w.look(0, held), hal.Event{Kind: hal.Fault, Code: hal.CodeCounter})
+			wantEvents(t, w.look(0, held))
+			wantEvents(t, w.look(0, held))
+			w.at = w.at.Add(w.t.o.Passage)
+			wantEvents(t, w.look(0, held), hal.Event{Kind: hal.Unobserved, Code: 1})
+		})
+	}
+}
+
 func TestCounterTellsWhatItCountedWhileAway(t *testing.T) {
 	w := tally()
 	w.look(5, hal.Off)
@@ -286,4 +304,12 @@ func TestEmergencyIsToldBeforeWhatItBringsAbout(t *testing.T) {
 	w := idleWalk()
 	w.is[hal.InputReady], w.is[hal.InputDoorClosed], w.is[hal.InputMains] = hal.Off, hal.Off, hal.Off
 	want(t, w.set(hal.InputEmergency, hal.On, poll), hal.EmergencyOn, hal.OutOfService, hal.DoorOpened, hal.PowerFail)
+}
+
+// A level that a board stops telling is told as not known, once.
+func TestLevelThatIsNotKnownAnyMoreIsTold(t *testing.T) {
+	w := idleWalk()
+	want(t, w.set(hal.InputEmergency, hal.Unknown, poll), hal.Desync)
+	want(t, w.step(poll))
+	want(t, w.set(hal.InputEmergency, hal.Off, poll), hal.EmergencyOff)
 }

@@ -149,18 +149,29 @@ func TestUnlockOnWithoutAGrantIsToldAndEnded(t *testing.T) {
 	}
 }
 
-// A relay that is on may hold a leaf open: while somebody is there it is told
-// of and left alone.
+// A relay that is on may hold a leaf open: while somebody is there, and in an
+// emergency, it is told of and left alone.
 func TestStrayUnlockIsNotEndedOnAnybody(t *testing.T) {
-	r := newRig(t, nil)
-	r.b.SetInput(4, true)
-	r.want(t, hal.ObstructionOn)
-	r.b.Force(1, true)
-	r.want(t, hal.Fault)
-	r.b.SetInput(8, true) // an event of a later poll: the relays were looked at meanwhile
-	r.want(t, hal.PresenceOn)
-	if !r.b.Outputs()[1] {
-		t.Error("the relay was switched off with somebody between the leaves")
+	for name, c := range map[string]struct {
+		ch   int
+		on   bool
+		told hal.EventKind
+	}{
+		"somebody inside": {4, true, hal.ObstructionOn},
+		"emergency":       {6, false, hal.EmergencyOn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.b.SetInput(c.ch, c.on)
+			r.want(t, c.told)
+			r.b.Force(1, true)
+			r.want(t, hal.Fault)
+			r.b.SetInput(8, true) // an event of a later poll: the relays were looked at meanwhile
+			r.want(t, hal.PresenceOn)
+			if !r.b.Outputs()[1] {
+				t.Error("the relay was switched off")
+			}
+		})
 	}
 }
 
