@@ -105,7 +105,7 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 	order := r.Perm(len(first))
 	var out []role
 	for i, tr := range plan {
-		holder := first[order[tr.Seat%len(order)]]
+		holder := seated(first, order, tr.Seat, sc.LeaveOut)
 		if i >= scripted && len(second) > 0 {
 			holder = second[(i-scripted)%len(second)]
 		}
@@ -149,6 +149,16 @@ func cast(plan []scenario.Traveller, scripted int, first, second []enrol.Enrolle
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// seated is whoever has the seat, or the next who is not left out.
+func seated(list []enrol.Enrolled, order []int, seat int, out []string) enrol.Enrolled {
+	for k := range list {
+		if p := list[order[(seat+k)%len(order)]]; !slices.Contains(out, p.ID) {
+			return p
+		}
+	}
+	return list[order[seat%len(order)]]
 }
 
 // another is the next person in the order that is not p.

@@ -6,6 +6,7 @@ import (
 	"image"
 	"io"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -105,6 +106,9 @@ func (x *production) enrol(ctx context.Context, more int, p progress) (first, se
 	x.notes = append(x.notes,
 		"a filmed face is a re-capture of a photograph: nothing here measures accuracy, of liveness neither",
 		"a person may come as several travellers, each with an account and a pass of his own")
+	if out := x.scenario.LeaveOut; len(out) > 0 {
+		x.notes = append(x.notes, fmt.Sprintf("%d of %d people hold no pass, since liveness is undecided about their photographs: %s", len(out), len(demo), strings.Join(out, ", ")))
+	}
 	if more <= 0 {
 		return first, nil, nil
 	}

@@ -162,7 +162,8 @@ type Scenario struct {
 	// Direction is that of the lane: exit where it is empty, or entry.
 	Direction string            `yaml:"direction"`
 	Seed      uint64            `yaml:"seed"`
-	Fumbles   int               `yaml:"fumbles"` // one traveller in so many fumbles; 0 nobody
+	Fumbles   int               `yaml:"fumbles"`   // one traveller in so many fumbles; 0 nobody
+	LeaveOut  []string          `yaml:"leave_out"` // people of the demonstration who hold no pass in it; the report says so
 	Timing    Timing            `yaml:"timing"`
 	Policy    Policy            `yaml:"policy"`
 	Expect    map[string]Expect `yaml:"expect"`
