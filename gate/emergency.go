@@ -11,8 +11,11 @@ import (
 // officer has signed that the lane is safe; what he signs off is on record, and
 // durable, before service begins again.
 
-// CauseSignedOff is the cause in the record of a sign-off.
-const CauseSignedOff = "emergency_signed_off"
+// Causes in the records of a sign-off, and of its being overtaken by the input.
+const (
+	CauseSignedOff   = "emergency_signed_off"
+	CauseSignOffVoid = "sign_off_void"
+)
 
 // opening is one emergency, from its input to the officer's sign-off.
 type opening struct {
@@ -97,13 +100,17 @@ func signOff(m *machine, in Input) State {
 }
 
 // signedOff begins the self-test once the sign-off is durable and the input is
-// still known to be off.
+// still known to be off. One that was overtaken while it went to the disk is void:
+// the record of that follows it, so that a restart does not take the emergency
+// for signed off.
 func signedOff(m *machine, in Input) State {
-	if in.entry != EntryState || !m.opening.signing {
+	if in.entry != EntryState {
 		return Emergency
 	}
+	signing := m.opening.signing
 	m.opening.signing = false
-	if m.emergency != Off {
+	if !signing || m.emergency != Off {
+		m.alarm(in.At, reason.ModeEmergency, CauseSignOffVoid)
 		return Emergency
 	}
 	m.opening = nil

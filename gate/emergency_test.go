@@ -81,6 +81,10 @@ func TestSignOffCountsOnlyWhenItIsDurable(t *testing.T) {
 		r.give(SignOff(0, "o-17"), EmergencyInput(0, On))
 		r.flushAll()
 		r.want(t, Emergency)
+		// Whoever reads the records, as a restart does, learns that it stands.
+		if last := r.entries[len(r.entries)-1]; last.Kind != EntryAlarm || last.Public.Cause != CauseSignOffVoid || !slices.Contains(last.Public.Reasons, reason.ModeEmergency) {
+			t.Errorf("the last record is %+v", last)
+		}
 		r.give(EmergencyInput(0, Off))
 		r.want(t, Emergency)
 		r.give(SignOff(0, "o-17"))
@@ -92,6 +96,9 @@ func TestSignOffCountsOnlyWhenItIsDurable(t *testing.T) {
 		r.give(SignOff(0, "o-17"), TurnstileUp(0, false))
 		r.flushAll()
 		r.want(t, Emergency)
+		r.give(TurnstileUp(0, true), EmergencyInput(0, Off), Obstruction(0, Off), Presence(0, Off), SignOff(0, "o-17"))
+		r.flushAll()
+		r.want(t, Ready)
 	})
 	t.Run("another record", func(t *testing.T) {
 		r := emergency(t)

@@ -49,6 +49,10 @@ func ParseMode(text string) (Mode, bool) {
 // serves reports whether travellers are taken at all.
 func (m Mode) serves() bool { return m >= ModeNormal && m <= ModeDryRun }
 
+// releases reports whether anybody is let through, be it by an officer. An order
+// to close covers the dry run of a gate that is not armed: neither lifts the other.
+func (m Mode) releases() bool { return m.serves() && m != ModeDryRun }
+
 // Limits of orders.
 const (
 	// MaxSuspension is how long biometrics are suspended by one order at most;

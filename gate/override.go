@@ -10,8 +10,8 @@ import (
 // act is a decision of its own under the transaction's id: durable before the
 // grant, one grant, closed by a sensor, and recorded with his id, the code of his
 // reason and every reason that he overrode. What is final, an emergency, an obstruction or a
-// journal that takes no records, he cannot override, neither a dry run, nor can a turnstile be
-// granted that is not there.
+// journal that takes no records, he cannot override, neither a mode in which nobody is let
+// through, nor can a turnstile be granted that is not there.
 
 // override begins the officer's decision on the traveller who was referred
 // last.
@@ -33,14 +33,14 @@ func override(m *machine, in Input) State {
 
 // mayOverride is false where what no officer can override holds.
 func (m *machine) mayOverride() bool {
-	return m.mode != ModeDryRun && m.journal && m.turnstile && m.unfit == "" && m.emergency == Off && m.obstruction == Off
+	return m.mode.releases() && m.journal && m.turnstile && m.unfit == "" && m.emergency == Off && m.obstruction == Off
 }
 
 // carryOverride grants what an officer decided, if it may still be.
 func (m *machine) carryOverride(in Input) State {
 	t := m.tx
 	switch {
-	case m.mode == ModeDryRun:
+	case !m.mode.releases():
 		m.finish(reason.Referred, reason.Add(slices.Clone(t.overridden()), reason.ModeClosed), false, in.At)
 		return ReferredAway
 	case m.unfit != "":
