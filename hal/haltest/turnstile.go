@@ -52,7 +52,7 @@ const patience = 15 * time.Second
 
 // RunTurnstile runs the suite. Open returns a driver that nobody serves yet,
 // with a passage wait of about half a second, and the device behind it, idle
-// and healthy.
+// and healthy; it is called for every test of the suite, some at a time.
 func RunTurnstile(t *testing.T, open func(t *testing.T) (hal.Turnstile, Rig)) {
 	for _, c := range []struct {
 		name string
@@ -79,6 +79,7 @@ func RunTurnstile(t *testing.T, open func(t *testing.T) (hal.Turnstile, Rig)) {
 		{"a closed driver answers and hangs nobody", closed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dev, rig := open(t)
 			b := &bench{Turnstile: dev, rig: rig}
 			b.serve(t)

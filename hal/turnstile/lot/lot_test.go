@@ -72,6 +72,7 @@ func (r rig) want(t *testing.T, k hal.EventKind, never ...hal.EventKind) hal.Eve
 }
 
 func TestAccumulatingGateIsRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	b.Setting(0x3010, 1)
 	r := serve(t, b, o)
@@ -90,6 +91,7 @@ func TestAccumulatingGateIsRefusedAndLeftAlone(t *testing.T) {
 // In antipanic nothing is written, not even by Halt; what stood before is taken
 // back when it is over.
 func TestAntipanicIsOnlyRead(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)
@@ -115,6 +117,7 @@ func TestAntipanicIsOnlyRead(t *testing.T) {
 
 // A permission that is not ours is told, and is not ended on anybody.
 func TestPermissionOfAnotherIsToldAndTakenBack(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)
@@ -135,6 +138,7 @@ func TestPermissionOfAnotherIsToldAndTakenBack(t *testing.T) {
 
 // The gate's own error code comes through, once, and stops service.
 func TestErrorRegisterIsTold(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)
@@ -149,6 +153,7 @@ func TestErrorRegisterIsTold(t *testing.T) {
 
 // People who passed while the line was away are not lost.
 func TestPassagesWhileAwayAreTold(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)
@@ -168,6 +173,7 @@ func TestPassagesWhileAwayAreTold(t *testing.T) {
 }
 
 func TestLampsOfBothSides(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)

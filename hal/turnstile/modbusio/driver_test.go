@@ -100,6 +100,7 @@ func (r *rig) want(t *testing.T, k hal.EventKind) hal.Event {
 }
 
 func TestGrantIsOnePulseAndClosedByTheSensor(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	g := hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit, Valid: time.Second}
 	if err := r.d.Grant(t.Context(), g); err != nil {
@@ -127,6 +128,7 @@ func TestGrantIsOnePulseAndClosedByTheSensor(t *testing.T) {
 }
 
 func TestGrantIsRefusedOnUnsafeLevels(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		ch   int
 		on   bool
@@ -138,6 +140,7 @@ func TestGrantIsRefusedOnUnsafeLevels(t *testing.T) {
 		"not ready":   {2, false, hal.OutOfService, hal.ErrNotReady},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, nil)
 			r.b.SetInput(c.ch, c.on)
 			r.want(t, c.seen)
@@ -152,6 +155,7 @@ func TestGrantIsRefusedOnUnsafeLevels(t *testing.T) {
 }
 
 func TestRevokeAndTimeout(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(o *Options) { o.Passage = 400 * time.Millisecond })
 	id := hal.GrantID{1}
 	if err := r.d.Grant(t.Context(), hal.Grant{ID: id, Dir: hal.Exit}); err != nil {
@@ -175,6 +179,7 @@ func TestRevokeAndTimeout(t *testing.T) {
 }
 
 func TestLostReplyIsNeverSentAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.b.Inject(board.Fault{Kind: board.FaultNoReply, Fn: 5, Count: 1})
 	err := r.d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit})
@@ -187,6 +192,7 @@ func TestLostReplyIsNeverSentAgain(t *testing.T) {
 }
 
 func TestUnplugAndBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	if err := r.b.Unplug(); err != nil {
 		t.Fatal(err)

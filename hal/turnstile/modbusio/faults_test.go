@@ -27,6 +27,7 @@ func TestSpoiledAnswersAreSurvived(t *testing.T) {
 		"exception": {Kind: board.FaultException, Count: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, nil)
 			r.b.Inject(f)
 			r.b.SetInput(8, true)
@@ -48,6 +49,7 @@ func TestSpoiledAnswersAreSurvived(t *testing.T) {
 // A board that answers and refuses to read its inputs is as good as none: what
 // it said last must not pass for what is.
 func TestBoardThatRefusesItsInputsIsAway(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.b.Inject(board.Fault{Kind: board.FaultException, Fn: 2, Count: -1})
 	r.want(t, hal.DeviceOffline)
@@ -68,6 +70,7 @@ func (r *rig) next(t *testing.T) hal.Event {
 }
 
 func TestEchoingAdapterWorks(t *testing.T) {
+	t.Parallel()
 	r := newRigOn(t, nil, func(b *board.Board) { b.Inject(board.Fault{Kind: board.FaultEcho, Count: -1}) })
 	r.want(t, hal.DeviceOnline)
 	if err := r.d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit}); err != nil {
@@ -81,6 +84,7 @@ func TestEchoingAdapterWorks(t *testing.T) {
 // An adapter that hears itself, with no board behind it, answers every write
 // with its echo: it must never count as a device.
 func TestEchoAloneIsNoDevice(t *testing.T) {
+	t.Parallel()
 	r := newRigOn(t, nil, func(b *board.Board) { b.Inject(board.Fault{Kind: board.FaultEchoOnly, Count: -1}) })
 	r.awaitFault(t, turnstile.ErrNoReply)
 	if s := r.d.Snapshot(); s.Online {
@@ -110,6 +114,7 @@ func (r *rig) awaitFault(t *testing.T, want error) {
 }
 
 func TestSilentBoardGoesOfflineAndComesBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.b.Inject(board.Fault{Kind: board.FaultDeaf, Count: -1})
 	r.want(t, hal.DeviceOffline)
@@ -121,6 +126,7 @@ func TestSilentBoardGoesOfflineAndComesBack(t *testing.T) {
 }
 
 func TestUnlockLeftOnAtStartIsSwitchedOff(t *testing.T) {
+	t.Parallel()
 	r := newRigOn(t, nil, func(b *board.Board) { b.Force(0, true); b.Force(1, true) })
 	r.want(t, hal.DeviceOnline)
 	if out := r.b.Outputs(); out[0] || out[1] {
@@ -129,6 +135,7 @@ func TestUnlockLeftOnAtStartIsSwitchedOff(t *testing.T) {
 }
 
 func TestUnlockOnWithoutAGrantIsToldAndEnded(t *testing.T) {
+	t.Parallel()
 	off := make(chan struct{}, 1)
 	r := newRigWith(t, nil, nil, func(o *board.Options) {
 		o.OnOutput = func(c board.Change) {
@@ -161,6 +168,7 @@ func TestStrayUnlockIsNotEndedOnAnybody(t *testing.T) {
 		"emergency":       {6, false, hal.EmergencyOn},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, nil)
 			r.b.SetInput(c.ch, c.on)
 			r.want(t, c.told)
@@ -176,6 +184,7 @@ func TestStrayUnlockIsNotEndedOnAnybody(t *testing.T) {
 }
 
 func TestLinkedRelayIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRigOn(t, nil, func(b *board.Board) { b.SetMode(1, 1) })
 	if e := r.want(t, hal.Fault); e.Code != hal.CodeMode {
 		t.Errorf("fault %+v", e)
@@ -186,6 +195,7 @@ func TestLinkedRelayIsRefused(t *testing.T) {
 }
 
 func TestLampsShowAgainAfterAReconnect(t *testing.T) {
+	t.Parallel()
 	changes := make(chan board.Change, 256)
 	r := newRigWith(t, nil, nil, func(o *board.Options) { o.OnOutput = func(c board.Change) { changes <- c } })
 	r.want(t, hal.DeviceOnline)
@@ -230,6 +240,7 @@ func TestLampsShowAgainAfterAReconnect(t *testing.T) {
 }
 
 func TestAbsentDeviceSaysTheCure(t *testing.T) {
+	t.Parallel()
 	o := wired()
 	o.Port.Path = filepath.Join(t.TempDir(), "absent")
 	d, err := New(o)
@@ -264,6 +275,7 @@ func TestOptionsSayEveryFaultAtOnce(t *testing.T) {
 // A board with a watchdog is told of it, and takes its relays back by itself
 // when nobody talks to it any more.
 func TestWatchdogTakesTheRelaysBack(t *testing.T) {
+	t.Parallel()
 	fell := make(chan board.Change, 16)
 	r := newRigWith(t, func(o *Options) { o.Profile = Profiles()["sfar"] }, nil, func(o *board.Options) {
 		link := o.Link
@@ -297,6 +309,7 @@ func TestWatchdogTakesTheRelaysBack(t *testing.T) {
 
 // What a board would switch on by itself is not the driver's to change.
 func TestWatchdogWithAWrongRestIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, func(o *Options) { o.Profile = Profiles()["sfar"] }, func(b *board.Board) { b.SetRest(1) }, func(o *board.Options) {
 		link := o.Link
 		*o = board.Models()["sfar"]

@@ -107,6 +107,7 @@ func until(t *testing.T, s *modbustest.Slave, addr int, on bool) {
 // A board without the addresses of a profile refuses the pulse; nothing is
 // given, and it is said.
 func TestWrongProfileIsRefusedByTheSlave(t *testing.T) {
+	t.Parallel()
 	r, s := newPeerRig(t, "waveshare")
 	err := r.d.Grant(t.Context(), hal.Grant{ID: hal.GrantID{1}, Dir: hal.Exit})
 	if !errors.Is(err, hal.ErrRejected) {

@@ -136,6 +136,7 @@ func TestUnknownCodesAreFaultsAndGrantNothing(t *testing.T) {
 }
 
 func TestAlarmCodesAreTold(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)
@@ -151,6 +152,7 @@ func TestAlarmCodesAreTold(t *testing.T) {
 
 // A counter that one status shows and the next does not is nobody.
 func TestCounterIsBelievedWhenRepeated(t *testing.T) {
+	t.Parallel()
 	st := func(left, right byte) status {
 		return parse([]byte{statusStart, 1, 1, 0, 0, 0, 0, 0, left, 0, 0, right, 0, 0, 0, 0, 0, 0})
 	}
@@ -227,6 +229,7 @@ func TestOptionsSayEveryFaultAtOnce(t *testing.T) {
 // A side that was forbidden to withdraw a grant does not stay forbidden because
 // the board missed that it was lifted.
 func TestLiftIsRepeatedUntilItIsSeen(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)
@@ -247,6 +250,7 @@ func TestLiftIsRepeatedUntilItIsSeen(t *testing.T) {
 
 // A line that never stops is bounded, counted, and no device.
 func TestGarbageIsCountedAndNoDevice(t *testing.T) {
+	t.Parallel()
 	b, o := powered(t)
 	r := serve(t, b, o)
 	r.want(t, hal.DeviceOnline)

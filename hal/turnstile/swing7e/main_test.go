@@ -1,0 +1,9 @@
+package swing7e
+
+import (
+	"testing"
+
+	"bordergate/hal/haltest"
+)
+
+func TestMain(m *testing.M) { haltest.Main(m) }
