@@ -332,7 +332,7 @@ func TestOptions(t *testing.T) {
 	if err != nil || o.broker != "tcp://localhost:1" || o.travellers != 7 || o.bin != "b" || o.scenario != "default" || o.photos != filepath.Join("models", "demo-faces") {
 		t.Errorf("options %+v (%v)", o, err)
 	}
-	for _, args := range [][]string{{"--travellers", "-1"}, {"more"}, {"--external-broker", "tcp://x:1"}, {"--console", "0.0.0.0:8444"}, {"--console", "8444"}, {"--external-broker", "ssl://127.0.0.1:1"}, {"--external-broker", "tcp://localhost"}, {"--nonsense"}} {
+	for _, args := range [][]string{{"--travellers", "-1"}, {"more"}, {"--hold", "-1s"}, {"--hold", "25h"}, {"--external-broker", "tcp://x:1"}, {"--console", "0.0.0.0:8444"}, {"--console", "8444"}, {"--external-broker", "ssl://127.0.0.1:1"}, {"--external-broker", "tcp://localhost"}, {"--nonsense"}} {
 		if _, err := parseRun(args, io.Discard); err == nil {
 			t.Errorf("%v was taken", args)
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"bordergate/cmd/gatesim/scenario"
 	"bordergate/cmd/gatesim/station"
@@ -37,6 +38,7 @@ type options struct {
 	hangs      int
 	frames     int
 	console    string
+	hold       time.Duration
 }
 
 // common are the flags that both commands have.
@@ -70,6 +72,7 @@ func parseRun(args []string, errOut io.Writer) (options, error) {
 	fs.IntVar(&o.travellers, "travellers", 0, "number of travellers; 0: the scenario's own")
 	fs.StringVar(&o.report, "report", "", "report to write; report.json in the station's folder when empty")
 	fs.StringVar(&o.console, "console", "", "host:port of this machine for the officers' console, such as 127.0.0.1:8444; says how to sign in")
+	fs.DurationVar(&o.hold, "hold", 0, "how long the lane stands after the last traveller, for gatectl to be tried on it, up to 24h")
 	fs.StringVar(&o.broker, "external-broker", "", "URL of another MQTT 3.1.1 broker than headquarters' own: tcp:// on this machine")
 	fs.StringVar(&o.turnstile, "turnstile", "modbusio", "the gate's own board: "+strings.Join(station.Turnstiles(), ", "))
 	err := o.check(fs, args)
@@ -116,6 +119,8 @@ func (o *options) check(fs *flag.FlagSet, args []string) error {
 		return errors.New("--kills, --hangs: 0 to 10000 together")
 	case o.frames < 0 || o.frames > 100_000_000:
 		return errors.New("--count: 0 to 100000000")
+	case o.hold < 0 || o.hold > 24*time.Hour:
+		return errors.New("--hold: 0 to 24h")
 	case o.console != "" && !openHere("tcp://"+o.console):
 		return errors.New("--console: want 127.0.0.1:PORT")
 	case o.broker != "" && !openHere(o.broker):

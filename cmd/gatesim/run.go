@@ -48,7 +48,21 @@ func runCommand(ctx context.Context, args []string, out, errOut io.Writer) (bool
 		return false, err
 	}
 	fmt.Fprintf(out, "report: %s\n", o.report)
-	return r.OK, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return r.OK, err
+	}
+	x.hold(ctx, out)
+	return r.OK, nil
+}
+
+// hold leaves the lane standing, ready and empty, for whoever tries the
+// technician's commands on it. An interruption ends it as its time does.
+func (x *production) hold(ctx context.Context, out io.Writer) {
+	if x.o.hold <= 0 {
+		return
+	}
+	fmt.Fprintf(out, "the lane stands for %s more: gatectl doctor --config %s\n", x.o.hold, filepath.Join(x.o.out, "gate.yaml"))
+	_ = pause(ctx, x.o.hold) // either way it is over
 }
 
 func (x *production) newReport(setup time.Duration) *report.Report {

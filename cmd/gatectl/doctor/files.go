@@ -124,7 +124,7 @@ func (o Options) bundle(context.Context) finding {
 func (o Options) trust(ctx context.Context) finding {
 	text, err := o.Trust(ctx)
 	if err != nil {
-		return ill(err, "gatectl trust list --config FILE tells more; until headquarters has sent its store, put signers' certificates into trust.dir")
+		return ill(err, "gatectl seal trust list --config FILE tells more; until headquarters has sent its store, put signers' certificates into trust.dir")
 	}
 	return well("%s", text)
 }
