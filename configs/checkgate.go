@@ -18,6 +18,7 @@ func checkGate(c *Gate, d *document) {
 	d.socket("paths.control", c.Paths.Control)
 	d.loopback("status.listen", c.Status.Listen)
 	checkScreen(c.Screen, c.Status.Listen, d)
+	checkTechnician(c, d)
 	d.filled("models.dir", c.Models.Dir)
 	d.filled("models.manifest", c.Models.Manifest)
 	oneOfNumbers(d, "models.fmr", c.Models.FMR, 1e-3, 1e-4, 1e-5, 1e-6)

@@ -5,23 +5,24 @@ import "time"
 // Gate is the one local file of a gate: its devices, its place, its paths.
 // Relative paths are taken from the working directory of the process.
 type Gate struct {
-	Version   int       `yaml:"version"` // 1
-	Gate      Place     `yaml:"gate"`
-	Simulated bool      `yaml:"simulated"` // marks every record; set by the simulator only
-	Paths     Paths     `yaml:"paths"`
-	Status    Status    `yaml:"status"`
-	Screen    Screen    `yaml:"screen"`
-	Models    ModelUse  `yaml:"models"`
-	Vision    Vision    `yaml:"vision"`
-	Cameras   Cameras   `yaml:"cameras"`
-	Turnstile Turnstile `yaml:"turnstile"`
-	Scanner   Scanner   `yaml:"scanner"`
-	Trust     Trust     `yaml:"trust"`
-	HQ        Link      `yaml:"hq"`
-	Policy    Policy    `yaml:"policy"`
-	Evidence  Evidence  `yaml:"evidence"`
-	Journal   Journal   `yaml:"journal"`
-	Log       Log       `yaml:"log"`
+	Version    int        `yaml:"version"` // 1
+	Gate       Place      `yaml:"gate"`
+	Simulated  bool       `yaml:"simulated"` // marks every record; set by the simulator only
+	Paths      Paths      `yaml:"paths"`
+	Status     Status     `yaml:"status"`
+	Screen     Screen     `yaml:"screen"`
+	Technician Technician `yaml:"technician"`
+	Models     ModelUse   `yaml:"models"`
+	Vision     Vision     `yaml:"vision"`
+	Cameras    Cameras    `yaml:"cameras"`
+	Turnstile  Turnstile  `yaml:"turnstile"`
+	Scanner    Scanner    `yaml:"scanner"`
+	Trust      Trust      `yaml:"trust"`
+	HQ         Link       `yaml:"hq"`
+	Policy     Policy     `yaml:"policy"`
+	Evidence   Evidence   `yaml:"evidence"`
+	Journal    Journal    `yaml:"journal"`
+	Log        Log        `yaml:"log"`
 }
 
 // Place says which gate this is and where it stands.
@@ -200,11 +201,12 @@ func DefaultGate() Gate {
 			Identity: "/var/lib/bordergate/identity",
 			Control:  "/run/bordergate/gated.sock",
 		},
-		Status:  Status{Listen: "127.0.0.1:7080"},
-		Screen:  defaultScreen(),
-		Models:  ModelUse{Dir: "models", Manifest: "configs/models.yaml", FMR: 1e-4, Liveness: "enforce"},
-		Vision:  Vision{Program: "gatevision"},
-		Cameras: Cameras{Document: camera, Face: camera},
+		Status:     Status{Listen: "127.0.0.1:7080"},
+		Screen:     defaultScreen(),
+		Technician: defaultTechnician(),
+		Models:     ModelUse{Dir: "models", Manifest: "configs/models.yaml", FMR: 1e-4, Liveness: "enforce"},
+		Vision:     Vision{Program: "gatevision"},
+		Cameras:    Cameras{Document: camera, Face: camera},
 		Turnstile: Turnstile{
 			Driver: "modbusio", Baud: 115200, Unit: 1, Profile: "waveshare",
 			Own:      Board{On: 0xFF00, Write: 5, Read: 1, Input: 2},

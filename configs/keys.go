@@ -128,6 +128,7 @@ func specimens() []Gate {
 	with, newland := DefaultGate(), DefaultGate()
 	with.Scanner.Dialect, with.Scanner.Port = "zebra", "/dev/gate/scanner"
 	with.Screen.Listen = "127.0.0.1:0"
+	with.Technician.Listen = "127.0.0.1:0"
 	with.Trust.ListAge, with.Trust.TemplateKeys = time.Hour, "keys"
 	with.Policy.KindMaxAge = KindMaxAge{Citizen: time.Hour, Foreigner: time.Hour, Organisation: time.Hour}
 	with.Policy.PassTypes = []string{"border_pass"}
@@ -135,6 +136,7 @@ func specimens() []Gate {
 	lot.Turnstile.Driver, swing.Turnstile.Driver = "lot", "swing7e"
 	swing.Turnstile.Swing7E.Codes = []string{"gate 0"}
 	newland.Turnstile.Profile = "own"
+	newland.Technician = Technician{Listen: "192.0.2.1:7082", Cert: "cert", Key: "key"}
 	newland.Scanner.Dialect = "newland"
 	newland.Scanner.NewlandTrigger, newland.Scanner.NewlandQuery = "A", "A"
 	return []Gate{lot, swing, with, newland}
@@ -154,7 +156,7 @@ func limits() map[string]Limits {
 // structs are the files that hold the structs of a gate's file: their comments
 // say what each key is for.
 //
-//go:embed gate.go scanner.go screen.go turnstile.go
+//go:embed gate.go scanner.go screen.go technician.go turnstile.go
 var structs embed.FS
 
 // docs reads each field's comment, by struct and field.

@@ -103,12 +103,17 @@ func (d *document) address(path, value string) (host string, ok bool) {
 
 // loopback demands host:port on this machine itself.
 func (d *document) loopback(path, value string) {
+	d.loopbackOr(path, value, "it is served without a password: use 127.0.0.1:PORT")
+}
+
+// loopbackOr is loopback with a cure of its own.
+func (d *document) loopbackOr(path, value, cure string) {
 	host, ok := d.address(path, value)
 	if !ok {
 		return
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		d.fault(path, "is not an address of this machine alone", "it is served without a password: use 127.0.0.1:PORT")
+		d.fault(path, "is not an address of this machine alone", cure)
 	}
 }
 

@@ -118,7 +118,8 @@ func needed(keys map[string]Key, path string) bool {
 	if path == "version" {
 		return true
 	}
-	if path == "scanner" || strings.HasPrefix(path, "scanner.") {
+	switch part, _, _ := strings.Cut(path, "."); part {
+	case "scanner", "screen", "technician":
 		return false
 	}
 	for p, k := range keys {

@@ -101,6 +101,7 @@ func Degraded() []Degradation {
 		{"clock", "unsynchronised", ServiceReduced, "", reason.ClockUntrusted, tellReferred, "the clock was never synchronised since the boot, and passes that end soon are referred: check the time server"},
 		{"status_page", "port_taken", ServiceOpen, "", 0, tellNothing, "another program has the status page's port: end it, or set another status.listen"},
 		{"screen", "port_taken", ServiceOpen, "", 0, "nothing: his screen is dark, an officer helps", "another program has the screen's port: end it, or set another screen.listen"},
+		{"technician_page", "unusable", ServiceOpen, "", 0, tellNothing, "the technician's page is not served: see the error for its port, certificate or token file; gatectl and the status page serve meanwhile"},
 		{"service", "failing", ServiceOpen, "", 0, tellNothing, "a part of gated fails again and again: see its error, and report it"},
 		{"self_test", "failed", ServiceClosed, CauseSelfTest, 0, tellClosed, "a check that service depends on failed: gatectl selftest names it and its cure"},
 	}

@@ -89,10 +89,11 @@ func failures() map[string]func(t *testing.T, r *rig) {
 			r.claims["good"] = c
 			r.open(t)
 		},
-		"status_page_port_taken": untouched,
-		"screen_port_taken":      untouched,
-		"service_failing":        untouched,
-		"self_test_failed":       start(up, safe, free, empty, doc, face, Fit(0, CauseSelfTest)),
+		"status_page_port_taken":   untouched,
+		"screen_port_taken":        untouched,
+		"technician_page_unusable": untouched,
+		"service_failing":          untouched,
+		"self_test_failed":         start(up, safe, free, empty, doc, face, Fit(0, CauseSelfTest)),
 	}
 }
 

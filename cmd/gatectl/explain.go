@@ -212,7 +212,7 @@ func explainReason(r reason.Reason, open bool) because {
 		return because{hiddenReason, "refer", "a reason that the officer's console shows, and --open"}
 	}
 	effect := map[reason.Effect]string{reason.Mark: "mark", reason.Refer: "refer", reason.Refuse: "refuse"}[r.Effect()]
-	return because{r.String(), effect, reasonWords[r.String()]}
+	return because{r.String(), effect, r.Words()}
 }
 
 // order sorts the steps by their time.

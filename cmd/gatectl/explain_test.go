@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,23 +13,6 @@ import (
 	"bordergate/sync/vault"
 	"bordergate/sync/wire"
 )
-
-// TestReasonWordsAreThoseOfTheDocument: one text, two places.
-func TestReasonWordsAreThoseOfTheDocument(t *testing.T) {
-	b, err := os.ReadFile("../../docs/reasons.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (?:mark|refer|refuse) \\| (.*) \\|$").FindAllStringSubmatch(string(b), -1) {
-		doc[m[1]] = strings.ReplaceAll(m[2], "`", "")
-	}
-	for _, r := range reason.Reasons() {
-		if w := reasonWords[r.String()]; w == "" || w != doc[r.String()] {
-			t.Errorf("%s: %q, the document says %q", r, w, doc[r.String()])
-		}
-	}
-}
 
 // referral is a transaction of two records.
 func referral(t *testing.T, config string) {

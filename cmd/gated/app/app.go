@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bordergate/barcode/pass"
+	"bordergate/cmd/gated/technician"
 	"bordergate/configs"
 	"bordergate/gate"
 	"bordergate/sync/accounts"
@@ -38,6 +39,11 @@ type App struct {
 
 	server  *server
 	control *control
+	// technician is his page; nil: the gate has none.
+	technician *technician.Server
+	networks   networks // for his page
+	// configFaults are what is wrong with a file that cannot be used.
+	configFaults configs.Faults
 
 	boot      [16]byte
 	live      atomic.Pointer[live]
@@ -89,6 +95,7 @@ func New(cfg *configs.Gate, log *slog.Logger) *App {
 	a.hub.Show(gate.View{State: gate.Closed, Mode: gate.ModeClosed, Cause: causeStarting, Since: monoNow()})
 	a.try("status_page_port_taken", a.openStatus)
 	a.try("screen_port_taken", a.openScreen)
+	a.try("technician_page_unusable", a.openTechnician)
 	a.open("control_socket", a.openControl)
 	if !a.open("identity", a.openIdentity) || !a.open("journal", a.openJournal) {
 		// Without a journal nothing else is worth opening.
@@ -244,14 +251,23 @@ func (a *App) openAccounts() error {
 }
 
 // NewBroken makes a gate that cannot be configured: it stays closed and serves
-// its faults on the default address, if that can be had.
+// its faults on the default addresses, if they can be had.
 func NewBroken(faults configs.Faults, log *slog.Logger) *App {
 	cfg := configs.DefaultGate()
-	a := &App{cfg: &cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now(), modes: newModes(monoNow), defects: map[string]error{}}
+	cfg.Technician.Listen = configs.TechnicianListen
+	return newBroken(&cfg, faults, log)
+}
+
+func newBroken(cfg *configs.Gate, faults configs.Faults, log *slog.Logger) *App {
+	a := &App{
+		cfg: cfg, log: log, hub: newHub(monoNow), clock: newWallClock(time.Time{}), mono: monoNow, tally: newCounts(), started: time.Now(),
+		modes: newModes(monoNow), defects: map[string]error{}, configFaults: faults,
+	}
 	for _, f := range faults {
 		a.faults = append(a.faults, Fault{Part: "configuration", Error: f.Error()})
 	}
 	a.openManager()
 	a.try("status_page_port_taken", a.openStatus)
+	a.try("technician_page_unusable", a.openTechnician)
 	return a.finish()
 }

@@ -40,6 +40,11 @@ type wallClock struct {
 	mu     sync.Mutex
 	offset int64 // wall less monotonic time when it was last known, ns; 0: never
 	kept   keptClock
+	// sets counts how often the clock was set since the start; lastBy and lastAt
+	// are of the last time.
+	sets   int
+	lastBy time.Duration
+	lastAt time.Time
 }
 
 func newWallClock(floor time.Time) *wallClock {
@@ -101,6 +106,7 @@ func (c *wallClock) stepped(mono int64) time.Duration {
 		known := c.offset != 0
 		c.offset = offset
 		if known {
+			c.sets, c.lastBy, c.lastAt = c.sets+1, by, c.now()
 			if !c.read() {
 				c.synced.Store(false)
 			}
@@ -108,6 +114,13 @@ func (c *wallClock) stepped(mono int64) time.Duration {
 		}
 	}
 	return 0
+}
+
+// steps is how often the clock was set since the start, and the last time.
+func (c *wallClock) steps() (n int, by time.Duration, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sets, c.lastBy, c.lastAt
 }
 
 func kernelSynced() bool {

@@ -28,6 +28,10 @@ type eye struct {
 	post    func(gate.Input)
 	// evidence takes the stills it asked for; nil: none.
 	evidence *evidence
+	// desk takes the orders for the worker.
+	desk *desk
+	// bench is the technician's place; nil: none.
+	bench *bench
 	// mirror takes the views it asked for; nil: none.
 	mirror func(vision.View)
 	// monitor counts the frames; may be nil.
@@ -54,7 +58,7 @@ type eyes []*eye
 func (e eyes) Watch(session uint32) {
 	for _, x := range e {
 		x.begin(session)
-		x.worker.Watch(session)
+		x.desk.watch(session)
 	}
 }
 
@@ -81,16 +85,16 @@ func (e *eye) steady(frameAt int64, cause biometrics.Hint) biometrics.Hint {
 
 // Again implements gate.Eyes.
 func (e eyes) Again(session uint32) {
-	e.each(gate.FaceCamera, func(w *vision.Worker) { w.Watch(session) })
+	e.each(gate.FaceCamera, func(d *desk) { d.watch(session) })
 }
 
 // Hold implements gate.Eyes.
-func (e eyes) Hold() { e.each(gate.DocumentCamera, (*vision.Worker).Stop) }
+func (e eyes) Hold() { e.each(gate.DocumentCamera, func(d *desk) { d.rest(false) }) }
 
-func (e eyes) each(c gate.Camera, do func(*vision.Worker)) {
+func (e eyes) each(c gate.Camera, do func(*desk)) {
 	for _, x := range e {
 		if x.camera == c {
-			do(x.worker)
+			do(x.desk)
 		}
 	}
 }
@@ -98,7 +102,7 @@ func (e eyes) each(c gate.Camera, do func(*vision.Worker)) {
 // Stop implements gate.Eyes.
 func (e eyes) Stop() {
 	for _, x := range e {
-		x.worker.Stop()
+		x.desk.rest(true)
 	}
 }
 
@@ -108,6 +112,9 @@ func (e *eye) serveEvents(ctx context.Context, beat func()) error {
 }
 
 func (e *eye) tell(v vision.Event) {
+	if e.bench != nil && e.bench.take(v) {
+		return
+	}
 	switch v := v.(type) {
 	case vision.Symbol:
 		e.post(gate.Symbol(monoNow(), v.Session, v.FrameAt, v.Payload))
@@ -177,12 +184,7 @@ func (e *eye) device() Device {
 
 func (e *eye) face(v vision.Face) gate.Face {
 	q := v.Quality
-	usable, hint := e.rules.Judge(biometrics.Quality{
-		Faces: v.Count, Second: float64(v.Second), Score: float64(q.Score), Norm: float64(q.Norm),
-		EyeDistance: float64(q.EyeDistance), Laplacian: float64(q.Laplacian), Luminance: float64(q.Luminance),
-		ShareOver: float64(q.ShareOver), ShareUnder: float64(q.ShareUnder),
-		NoseOffset: float64(q.NoseOffset), NoseDrop: float64(q.NoseDrop), Roll: float64(q.Roll),
-	})
+	usable, hint := e.rules.Judge(qualityOf(v))
 	f := gate.Face{FrameAt: v.FrameAt, Count: v.Count, Second: float64(v.Second), Box: v.Box, Usable: usable && len(v.Raw) == e.model.Dim, Hint: string(e.steady(v.FrameAt, hint)), Norm: q.Norm}
 	e.monitor.frame(v, f.Usable)
 	if v.Count > 1 && float64(v.Second) <= e.rules.MaxSecond {

@@ -114,15 +114,19 @@ func (a *App) openEye(program string, role vision.Role, camera gate.Camera, conf
 		return fmt.Errorf("configure %s camera: %w", name, err)
 	}
 	e := &eye{camera: camera, name: name + "_camera", conf: conf, away: time.Now(), worker: vision.NewWorker(o), log: a.log.With("camera", name), post: a.post}
-	e.ask = e.worker.Still
+	e.ask, e.desk = e.worker.Still, &desk{worker: e.worker}
 	if camera == gate.FaceCamera {
 		e.model, e.rules = a.matcher.model, a.matcher.model.ProbeRules()
 		e.evidence = a.openEvidence(e.worker.Still)
 		e.mirror = a.mirror.view
-		a.mirror.attach(e.worker.Mirror)
+		a.mirror.attach(e.desk.mirror())
 		e.monitor = newMonitor(name, a.log.With("camera", name), a.recorder.note)
 		a.recorder.monitor = e.monitor
 		a.run("face monitor", e.monitor.serve)
+	}
+	if a.technician != nil {
+		e.bench = newBench(e, func() (string, int64) { v, _ := a.hub.snapshot(); return laneOpen(v) }, a.mono)
+		a.run(name+" camera alignment", e.bench.serve)
 	}
 	a.eyes = append(a.eyes, e)
 	a.run(name+" camera", e.worker.Serve)

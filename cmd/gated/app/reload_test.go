@@ -160,7 +160,7 @@ func TestReloadKeepsTheLastGood(t *testing.T) {
 }
 
 func TestABrokenGateIsNotReloaded(t *testing.T) {
-	a := NewBroken(configs.Faults{{File: "gate.yaml", Message: "is empty"}}, slog.New(slog.DiscardHandler))
+	a := newBroken(looseGate(), configs.Faults{{File: "gate.yaml", Message: "is empty"}}, slog.New(slog.DiscardHandler))
 	defer a.Close()
 	if st := a.Reload(fileOf(t, goodStation(t))); st.OK || !strings.Contains(fmt.Sprint(st.Faults), "restart needed") {
 		t.Errorf("%+v", st)

@@ -122,7 +122,7 @@ func TestTakenPortNamesItsCure(t *testing.T) {
 }
 
 func TestBrokenGateServesItsFaultsAndStaysClosed(t *testing.T) {
-	a := NewBroken(configs.Faults{{File: "gate.yaml", Line: 3, Message: "is not known", Path: "gaet"}}, slog.New(slog.DiscardHandler))
+	a := newBroken(looseGate(), configs.Faults{{File: "gate.yaml", Line: 3, Message: "is not known", Path: "gaet"}}, slog.New(slog.DiscardHandler))
 	defer a.Close()
 	s := a.Status()
 	if s.Lane.State != "closed" || len(s.Faults) == 0 || !strings.Contains(s.Faults[0].Error, "gate.yaml:3") {
@@ -151,4 +151,11 @@ func TestControlSocketIsNotTakenFromALivingDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = again.Close()
+}
+
+// looseGate is a gate of defaults whose addresses the system chooses.
+func looseGate() *configs.Gate {
+	c := configs.DefaultGate()
+	c.Status.Listen = "127.0.0.1:0"
+	return &c
 }

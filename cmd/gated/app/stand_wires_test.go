@@ -109,6 +109,7 @@ func newStandWires(s *laneStand) *standWires {
 			camera: gate.DocumentCamera, away: time.Now(), worker: vision.NewWorker(o), model: &biometrics.Recogniser{Dim: 16},
 			rules: biometrics.ProbeRules(), log: slog.New(slog.DiscardHandler), post: func(in gate.Input) { s.lane.Post(in) },
 		}
+		e.desk = &desk{worker: e.worker}
 		if name == "face" {
 			e.camera = gate.FaceCamera
 		}

@@ -1,8 +1,9 @@
-package main
+package reason
 
-// reasonWords say what each reason means, as docs/reasons.md does; a test holds
-// the two together.
-var reasonWords = map[string]string{
+// Words say what the reason means to a technician, as docs/reasons.md does.
+func (r Reason) Words() string { return words[r.String()] }
+
+var words = map[string]string{
 	"pass_unreadable":           "something was shown, and no barcode on it could be read in time",
 	"pass_format":               "a barcode was read, and it is no pass of the profile",
 	"pass_signature":            "the seal's signature does not verify, or its date lies in the future",
