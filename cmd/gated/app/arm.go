@@ -30,6 +30,14 @@ type Armed struct {
 	At time.Time `json:"at,omitzero"`
 }
 
+// kindArming is the kind of the records of it, arming their public part.
+const kindArming = "arming"
+
+type arming struct {
+	On bool   `json:"armed"`
+	By string `json:"by"`
+}
+
 // Why a gate is not armed.
 var (
 	errWho      = errors.New("say who does it: a service id of a-z, 0-9 and -, no name")
@@ -70,7 +78,7 @@ func (a *App) armed() (Armed, error) {
 }
 
 // arm has the gate release travellers from now on, or makes it a dry run again.
-// The stricter bites before it is kept, the other after.
+// The stricter bites before it is kept, the other after its record is on the disk.
 func (a *App) arm(by string, on bool) error {
 	switch {
 	case !wire.ValidGateID(by):
@@ -82,17 +90,19 @@ func (a *App) arm(by string, on bool) error {
 		a.order(dryRun())
 	}
 	b, err := json.Marshal(Armed{On: on, By: by, At: time.Now().UTC()})
+	if err == nil && on {
+		err = a.recorder.durable(wire.StreamAlarm, kindArming, arming{true, by})
+	}
 	if err == nil {
 		err = a.journal.PutBlob(blobArmed, b)
 	}
 	if err != nil {
+		a.recorder.note(wire.StreamAlarm, kindArming, arming{false, by}) // whatever its record says, it is not
 		return errors.Join(errNotArmed, err)
 	}
-	a.recorder.note(wire.StreamAlarm, "arming", struct {
-		On bool   `json:"armed"`
-		By string `json:"by"`
-	}{on, by})
-	if on {
+	if !on {
+		a.recorder.note(wire.StreamAlarm, kindArming, arming{false, by})
+	} else {
 		a.order(gate.Order{Mode: gate.ModeNormal, By: gate.ByArming})
 	}
 	a.log.Info("Gate is armed or not from now on", "armed", on)

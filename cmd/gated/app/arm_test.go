@@ -3,10 +3,13 @@ package app
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"bordergate/configs"
 	"bordergate/gate"
+	"bordergate/sync/journal"
+	"bordergate/sync/wire"
 )
 
 // realStation is a station that is not simulated: its liveness is enforced.
@@ -32,6 +35,14 @@ func TestNewGateIsADryRunUntilItIsArmed(t *testing.T) {
 	}
 	if err := a.arm("tech-7", true); err != nil {
 		t.Fatal(err)
+	}
+	// It was on the disk before anybody could be released.
+	raws, err := a.journal.Tail(wire.StreamAlarm, 8)
+	if err != nil || !slices.ContainsFunc(raws, func(raw journal.RawRecord) bool {
+		rec, err := wire.DecodeRecord(raw.Bytes)
+		return err == nil && rec.Kind == kindArming
+	}) {
+		t.Errorf("no record of the arming, %v", err)
 	}
 	reach(t, a, "normal", func(v gate.View) bool { return v.State == gate.Ready && v.Mode == gate.ModeNormal })
 	if got, err := a.armed(); err != nil || !got.On || got.By != "tech-7" || got.At.IsZero() {

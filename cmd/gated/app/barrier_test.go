@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -59,4 +61,64 @@ func TestStuckLineDelaysNoInput(t *testing.T) {
 			t.Errorf("the lane waited %v", waited)
 		}
 	})
+}
+
+// heardDevice notes the grants that reach it.
+type heardDevice struct {
+	hal.Turnstile
+	grants *[]hal.Grant
+}
+
+func (d heardDevice) Grant(_ context.Context, g hal.Grant) error {
+	*d.grants = append(*d.grants, g)
+	return nil
+}
+func (heardDevice) Snapshot() hal.State { return hal.State{} }
+
+// TestGrantGrowsOldBehindOtherOrders: a grant that waited for longer than it is
+// good for does not reach the device, and one that waited has what is left.
+func TestGrantGrowsOldBehindOtherOrders(t *testing.T) {
+	for name, c := range map[string]struct {
+		waited time.Duration
+		left   []time.Duration
+	}{
+		"soon": {time.Second / 2, []time.Duration{time.Second + time.Second/2}},
+		"late": {2 * time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var grants []hal.Grant
+			var posted []gate.Input
+			b := newBarrier(heardDevice{grants: &grants}, slog.New(slog.DiscardHandler), func(in gate.Input) { posted = append(posted, in) })
+			now := int64(time.Hour)
+			b.now = func() int64 { return now }
+			if err := b.Grant(gate.TxID{1}, gate.DirExit, 2*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			now += int64(c.waited)
+			b.carryOut(t.Context(), <-b.orders)
+			var left []time.Duration
+			for _, g := range grants {
+				left = append(left, g.Valid)
+			}
+			if !slices.Equal(left, c.left) {
+				t.Errorf("given with %v left, want %v", left, c.left)
+			}
+			if want := gate.GrantFailed(now, gate.TxID{1}); c.left == nil && (len(posted) != 1 || !reflect.DeepEqual(posted[0], want)) {
+				t.Errorf("the lane heard %+v, want %+v", posted, want)
+			}
+		})
+	}
+}
+
+// TestMissedEventsAreOnRecord: how many events, or people, nobody saw is not
+// only read over by taking a snapshot.
+func TestMissedEventsAreOnRecord(t *testing.T) {
+	b := newBarrier(heardDevice{}, slog.New(slog.DiscardHandler), func(gate.Input) {})
+	var kept []any
+	b.note = func(_ string, public any) { kept = append(kept, public) }
+	b.tell(hal.Event{Kind: hal.Desync, At: 7, Dir: hal.Exit, Code: 2})
+	b.tell(hal.Event{Kind: hal.Desync, At: 8})
+	if want := (deviceRecord{Device: "turnstile", Event: "desync", Code: 2, At: 7}); len(kept) != 1 || kept[0] != want {
+		t.Errorf("kept %+v, want %+v", kept, want)
+	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -257,3 +258,19 @@ func (r *recorder) note(stream wire.Stream, kind string, public any) {
 		r.log.Warn("Record is not durable", "kind", kind, "error", err)
 	}
 }
+
+// durable is note for what nobody may act on before the disk has it.
+func (r *recorder) durable(stream wire.Stream, kind string, public any) error {
+	now, trust, _ := r.clock.Wall()
+	ctx, cancel := context.WithTimeout(context.Background(), durableWait)
+	defer cancel()
+	_, err := r.journal.Append(ctx, journal.Draft{Stream: stream, Kind: kind, Public: public, Wall: now.UnixNano(), Trust: uint8(trust)})
+	if err != nil {
+		return fmt.Errorf("record %s: %w", kind, err)
+	}
+	r.notify()
+	return nil
+}
+
+// durableWait bounds the wait for a disk that hangs.
+const durableWait = 5 * time.Second

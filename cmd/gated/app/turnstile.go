@@ -16,6 +16,7 @@ import (
 type order struct {
 	revoke bool
 	grant  hal.Grant
+	until  int64                    // when a grant is too old to be given; 0: the driver's own limit
 	lamps  map[hal.Lamp]hal.Pattern // nil for the others
 	done   chan<- struct{}          // closed in turn; nil for the others
 }
@@ -45,13 +46,18 @@ func newBarrier(dev hal.Turnstile, log *slog.Logger, post func(gate.Input)) *bar
 // errHung says that the driver does not take orders.
 var errHung = errors.New("turnstile takes no orders")
 
-// Grant implements gate.Turnstile.
+// Grant implements gate.Turnstile. Its time runs from here: what other orders
+// before it take is not added to it.
 func (b *barrier) Grant(id gate.TxID, d gate.Direction, valid time.Duration) error {
 	dir := hal.Exit
 	if d == gate.DirEntry {
 		dir = hal.Entry
 	}
-	return b.give(order{grant: hal.Grant{ID: hal.GrantID(id), Dir: dir, Valid: valid}})
+	o := order{grant: hal.Grant{ID: hal.GrantID(id), Dir: dir, Valid: valid}}
+	if valid > 0 {
+		o.until = b.now() + valid.Nanoseconds()
+	}
+	return b.give(o)
 }
 
 // Revoke implements gate.Turnstile. One that cannot be handed over is left to
@@ -132,7 +138,7 @@ func (b *barrier) carryOut(ctx context.Context, o order) {
 		}
 		return
 	}
-	err := b.dev.Grant(ctx, o.grant)
+	err := b.grant(ctx, o)
 	switch {
 	case err == nil:
 	case errors.Is(err, hal.ErrUnconfirmed):
@@ -142,6 +148,16 @@ func (b *barrier) carryOut(ctx context.Context, o order) {
 		b.log.Warn("Grant failed", "error", err)
 		b.post(gate.GrantFailed(b.now(), id))
 	}
+}
+
+// grant gives a grant for what is left of its time.
+func (b *barrier) grant(ctx context.Context, o order) error {
+	if o.until != 0 {
+		if o.grant.Valid = time.Duration(o.until - b.now()); o.grant.Valid <= 0 {
+			return hal.ErrExpired
+		}
+	}
+	return b.dev.Grant(ctx, o.grant)
 }
 
 // serveEvents tells the lane what the device reports.
@@ -170,7 +186,13 @@ var passageOf = map[hal.EventKind]func(int64, gate.Direction) gate.Input{
 func (b *barrier) tell(e hal.Event) {
 	at, id := int64(e.At), gate.TxID(e.Grant)
 	switch e.Kind {
-	case hal.DeviceOnline, hal.Desync, hal.InService:
+	case hal.Desync:
+		if e.Code != 0 { // events, or people who passed while nobody looked
+			b.log.Error("Events of the turnstile were missed", "count", e.Code)
+			b.keep(e)
+		}
+		b.resync(at)
+	case hal.DeviceOnline, hal.InService:
 		b.resync(at)
 	case hal.OutOfService:
 		b.post(gate.TurnstileUp(at, false))
