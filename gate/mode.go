@@ -216,7 +216,7 @@ func changeModeMatching(m *machine, in Input) State {
 // turn changes the direction of a reversible lane that is known to be empty;
 // any other stays as it is.
 func turn(m *machine, in Input) State {
-	if !m.o.Reversible || in.dir == DirectionNone || in.dir == m.o.Policy.Direction || in.officer == "" || !m.empty() {
+	if !m.o.Reversible || m.late(in) || in.dir == DirectionNone || in.dir == m.o.Policy.Direction || in.officer == "" || !m.empty() {
 		return m.state
 	}
 	from := m.o.Policy.Direction

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"time"
 
 	"bordergate/gate/reason"
 )
@@ -11,13 +12,21 @@ import (
 // grant, one grant, closed by a sensor, and recorded with his id, the code of his
 // reason and every reason that he overrode. What is final, an emergency, an obstruction or a
 // journal that takes no records, he cannot override, neither a mode in which nobody is let
-// through, nor can a turnstile be granted that is not there.
+// through, nor can a turnstile be granted that is not there. His word is good for
+// a second: he who was not heard in time is told so, and says it again.
+
+// ActFresh is how long after its input was made an officer's word still moves
+// the lane: whoever waits for it longer has been told that it did not.
+const ActFresh = time.Second
+
+// late reports that an officer's word has waited too long for the lane.
+func (m *machine) late(in Input) bool { return m.o.Mono()-in.At > ActFresh.Nanoseconds() }
 
 // override begins the officer's decision on the traveller who was referred
 // last.
 func override(m *machine, in Input) State {
 	t := m.last
-	if t == nil || in.tx != t.id || in.officer == "" || in.why == "" || m.presence != On || !m.mayOverride() {
+	if t == nil || m.late(in) || in.tx != t.id || in.officer == "" || in.why == "" || m.presence != On || !m.mayOverride() {
 		return m.state
 	}
 	m.last = nil // one act, one decision

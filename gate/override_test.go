@@ -3,6 +3,7 @@ package gate
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"bordergate/gate/reason"
 )
@@ -87,6 +88,41 @@ func TestOverridesThatChangeNothing(t *testing.T) {
 				t.Fatalf("granted in state %v", r.m.state)
 			}
 		})
+	}
+}
+
+// TestLateWordMovesNothing: an officer's word that waited in the queue for longer
+// than he was made to wait is not carried out behind his back.
+func TestLateWordMovesNothing(t *testing.T) {
+	said := func(r *rig, in Input, waited time.Duration) {
+		in.At = r.now
+		r.now += waited.Nanoseconds()
+		r.m.step(in)
+		r.drain()
+	}
+	for waited, want := range map[time.Duration]State{ActFresh: Deciding, ActFresh + 1: ReferredAway} {
+		r, tx := referredRig(t)
+		said(r, Override(0, tx, "o-17", "document_checked"), waited)
+		r.want(t, want)
+	}
+	for waited, want := range map[time.Duration]State{ActFresh: Deciding, ActFresh + 1: Confirming} {
+		r := newRig(t)
+		r.open(t)
+		r.give(SetMode(0, Order{Mode: ModeSupervised, By: ByStation}), Presence(0, On))
+		r.usable(3)
+		r.give(Symbol(0, r.documents(), r.now, []byte("good")))
+		r.want(t, Confirming)
+		said(r, Confirm(0, r.m.tx.id, "o-17"), waited)
+		r.want(t, want)
+	}
+	for waited, want := range map[time.Duration]Direction{ActFresh: DirEntry, ActFresh + 1: DirExit} {
+		r := newRig(t)
+		r.m.o.Reversible = true
+		r.open(t)
+		said(r, Turn(0, DirEntry, "o-17", "flow"), waited)
+		if got := r.m.o.Policy.Direction; got != want {
+			t.Errorf("the lane goes %v after %v, want %v", got, waited, want)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ func (m *machine) mustConfirm() bool { return m.mode == ModeSupervised && m.tx.c
 // confirm decides anew, now with the officer's word.
 func confirm(m *machine, in Input) State {
 	t := m.tx
-	if !m.ours(in) || in.officer == "" || m.presence != On {
+	if !m.ours(in) || m.late(in) || in.officer == "" || m.presence != On {
 		return m.state
 	}
 	t.confirmed = in.officer

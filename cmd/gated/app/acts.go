@@ -13,8 +13,9 @@ import (
 	"bordergate/sync/wire"
 )
 
-// actWait is how long the lane has to show that it follows an act.
-const actWait = time.Second
+// actWait is how long the lane has to show that it follows an act; after it the
+// lane itself does not follow it any more.
+const actWait = gate.ActFresh
 
 // NonceAnswer is what an officer has to sign over.
 type NonceAnswer struct {
