@@ -90,10 +90,11 @@ leaks: ## every picture of OpenCV that is opened is closed, over 1,000 frames
 	@echo "check: pictures left open" >&2
 	@go test -tags matprofile -run 'Close' ./biometrics/vision
 
+# Short: what takes long there runs twice already, and has no other code here.
 nocgo: ## build and test all but gatevision without cgo
 	@echo "check: build and test with CGO_ENABLED=0" >&2
 	@CGO_ENABLED=0 go build -o /dev/null $$(CGO_ENABLED=0 go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -v '^$(module)/cmd/gatevision$$')
-	@CGO_ENABLED=0 go test ./...
+	@CGO_ENABLED=0 go test -short ./...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@echo "check: each fuzz target for $(FUZZTIME)" >&2

@@ -25,8 +25,10 @@ func barcodeCommands() []command {
 	}}
 }
 
-// fileBudget is far more than a frame gets: nobody stands before a file.
-const fileBudget = 2 * time.Second
+// fileBudget is far more than a frame gets: nobody stands before a file. It
+// only bounds a file made to keep us busy, and must be enough on a machine that
+// has other work.
+const fileBudget = 15 * time.Second
 
 type foundSymbol struct {
 	Symbology string `json:"symbology"`

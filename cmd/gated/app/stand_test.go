@@ -75,7 +75,8 @@ type laneStand struct {
 	shown gate.View
 	stop  func()
 	// slip says that the passage contact may not be seen: he walks on.
-	slip bool
+	slip     bool
+	crossing bool // the passage contact is closed
 	// supervised says that an officer confirms.
 	supervised bool
 	noted      int // entries of the book before the fault

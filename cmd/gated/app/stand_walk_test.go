@@ -127,10 +127,15 @@ func (s *laneStand) advance(to gate.State) {
 		s.set(standObstruction, true)
 		s.set(standPresence, false)
 	case gate.Clearing:
-		s.board.Pulse(standPass, 150*time.Millisecond)
 		if s.slip {
+			s.board.Pulse(standPass, 150*time.Millisecond)
 			s.leave()
+			return
 		}
+		// Until he has left: how long a contact is missed on a loaded machine is
+		// no matter of these lines.
+		s.crossing = true
+		s.set(standPass, true)
 	case gate.Ready:
 		s.leave()
 	}
@@ -141,9 +146,18 @@ func (s *laneStand) leave() {
 	s.showPass(false)
 	s.showFace(false)
 	s.book.release()
+	s.crossed()
 	s.set(standObstruction, false)
 	s.set(standDoor, true)
 	s.set(standPresence, false)
+}
+
+// crossed opens the passage contact that somebody has closed.
+func (s *laneStand) crossed() {
+	if s.crossing {
+		s.crossing = false
+		s.set(standPass, false)
+	}
 }
 
 // begin opens the lane; every device is well.
@@ -205,6 +219,7 @@ func (s *laneStand) bring(to gate.State) bool {
 			}
 		}
 		if to == gate.Clearing {
+			s.crossed()
 			s.contactOpen()
 		}
 		return true

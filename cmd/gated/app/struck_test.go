@@ -128,14 +128,29 @@ func TestStruckTableIsWhole(t *testing.T) {
 	}
 }
 
-// standsAtOnce is how many stands run side by side.
-const standsAtOnce = 24
+// standsAtOnce is how many stands run side by side, and sampled of how many
+// lines one is played where the whole table has its run elsewhere: with the
+// race detector, where the same code runs for every line, and in short runs. A
+// stand's times are real ones, so that it has to get its share of the machine.
+const (
+	standsAtOnce = 16
+	standsRaced  = 3
+	sampled      = 11
+)
 
 func TestEverythingBreaksInEveryState(t *testing.T) {
-	room := make(chan struct{}, standsAtOnce)
+	together, each := standsAtOnce, 1
+	if raced || testing.Short() {
+		together, each = standsRaced, sampled
+	}
+	room := make(chan struct{}, together)
 	var all sync.WaitGroup
+	n := 0
 	for _, r := range readStruck(t) {
 		if r.cannot != "" {
+			continue
+		}
+		if n++; n%each != 0 {
 			continue
 		}
 		room <- struct{}{}

@@ -18,6 +18,9 @@ const Program = "chromium-headless-shell"
 // Patience is how long one thing in the browser may take on a loaded machine.
 const Patience = time.Minute
 
+// leaving is how long the last of a killed browser may hold its pipes.
+const leaving = 5 * time.Second
+
 // Browser is one running browser.
 type Browser struct {
 	t      testing.TB
@@ -25,9 +28,12 @@ type Browser struct {
 	errors lines
 }
 
-// Start runs a browser for the test.
+// Start runs a browser for the test, which a short run leaves out.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("short: without the browser")
+	}
 	path, err := exec.LookPath(Program)
 	if err != nil {
 		missing(t, "no browser: install it with: apt-get install "+Program)
@@ -35,6 +41,7 @@ func Start(t testing.TB) *Browser {
 	b := &Browser{t: t}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, flags(t.TempDir())...)
 	cmd.Stderr = &b.errors
+	cmd.WaitDelay = leaving // what a helper of it still holds keeps nobody
 	// A group of its own, so that its helpers end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	down, toBrowser, err := os.Pipe()
@@ -55,6 +62,7 @@ func Start(t testing.TB) *Browser {
 		_ = toBrowser.Close() // the browser ends when nobody drives it any more
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
+		_ = fromBrowser.SetReadDeadline(time.Now().Add(leaving))
 		<-b.wire.done
 		_ = fromBrowser.Close()
 	})

@@ -2,8 +2,8 @@
 // and holds nothing of ours.
 //
 //   - A browser is a process of its own with an empty profile in the test's own
-//     folder; it ends with the test. It is spoken to over a pair of pipes in the
-//     DevTools protocol, so no port is opened.
+//     folder; it ends with the test, and one that hangs ends it. It is spoken to
+//     over a pair of pipes in the DevTools protocol, so no port is opened.
 //   - Every page notes what a user would never be shown: errors on its console,
 //     exceptions, violations of its content security policy, loads that failed,
 //     and each address that it asked for.

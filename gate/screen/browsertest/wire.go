@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 )
 
 // errGone is a call's end when the browser has ended.
@@ -17,13 +18,20 @@ var errGone = errors.New("the browser has ended")
 // zero byte. A call has an id and gets one answer; what has a method and no id
 // is an event of the session that it names.
 type wire struct {
-	out  io.Writer
+	out  writer
 	done chan struct{}
 
+	send    sync.Mutex // one call at a time is written
 	mu      sync.Mutex
 	next    int
 	waiting map[int]chan frame
 	hear    map[string]func(method string, params json.RawMessage)
+}
+
+// writer is a pipe whose writes can be given an end.
+type writer interface {
+	io.Writer
+	SetWriteDeadline(t time.Time) error
 }
 
 type frame struct {
@@ -37,7 +45,7 @@ type frame struct {
 	} `json:"error,omitempty"`
 }
 
-func newWire(in io.Reader, out io.Writer) *wire {
+func newWire(in io.Reader, out writer) *wire {
 	w := &wire{out: out, done: make(chan struct{}), waiting: map[int]chan frame{}, hear: map[string]func(string, json.RawMessage){}}
 	go w.read(in)
 	return w
@@ -80,12 +88,8 @@ func (w *wire) call(ctx context.Context, session, method string, params, into an
 	w.next++
 	f := frame{ID: w.next, Session: session, Method: method, Params: raw}
 	w.waiting[f.ID] = answer
-	b, err := json.Marshal(f)
-	if err == nil {
-		_, err = w.out.Write(append(b, 0))
-	}
 	w.mu.Unlock()
-	if err != nil {
+	if err := w.write(ctx, f); err != nil {
 		return fmt.Errorf("%s: %w", method, err)
 	}
 	select {
@@ -102,6 +106,23 @@ func (w *wire) call(ctx context.Context, session, method string, params, into an
 		return nil
 	}
 	return json.Unmarshal(f.Result, into)
+}
+
+// write gives the browser a frame, until the context's deadline: one that hangs
+// does not read.
+func (w *wire) write(ctx context.Context, f frame) error {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	w.send.Lock()
+	defer w.send.Unlock()
+	end, _ := ctx.Deadline()
+	if err := w.out.SetWriteDeadline(end); err != nil {
+		return err
+	}
+	_, err = w.out.Write(append(b, 0))
+	return err
 }
 
 // listen has the events of a session told, in order and from one goroutine.
