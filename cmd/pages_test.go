@@ -333,3 +333,18 @@ func TestGuidesAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestTenCommands holds the list that the package's test runs to its length.
+func TestTenCommands(t *testing.T) {
+	part := regexp.MustCompile(`(?s)<!-- ten commands:[^>]*-->(.*?)<!-- end of the ten commands -->`).FindStringSubmatch(readDoc(t, "../docs/install.md"))
+	if part == nil {
+		t.Fatal("docs/install.md has no list of commands")
+	}
+	n := len(regexp.MustCompile(`(?m)^    \S`).FindAllString(part[1], -1))
+	if n < 3 || n > 10 {
+		t.Errorf("%d commands from the package to a tested lane, want at most ten", n)
+	}
+	if !strings.Contains(readDoc(t, "../.setup/deb-test"), "ten commands:") {
+		t.Error(".setup/deb-test does not run them")
+	}
+}
