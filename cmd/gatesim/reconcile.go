@@ -26,7 +26,7 @@ func (x *production) reconcile(ctx context.Context, r *report.Report) error {
 	alarms(r, e.there)
 	r.Faults = append(r.Faults, wrongSide(x.hw.board.Grants(), x.scenario.Direction)...)
 	faceTimes(r, e.own)
-	return nil
+	return x.leaks(ctx, r)
 }
 
 // ending is what a run left: the gate's journal, headquarters' records, how many grants the board took, and how these agree.

@@ -132,6 +132,7 @@ type Report struct {
 	CPUSeconds   CPU            `json:"cpu_seconds"`
 	Records      Records        `json:"records"`
 	Board        Board          `json:"board"`
+	Searched     Searched       `json:"searched_for_personal_data"`
 	Machine      map[string]any `json:"machine,omitempty"`
 	Faults       []string       `json:"faults"` // of the run, beside the travellers' own
 	SetupSeconds float64        `json:"setup_seconds"`
@@ -141,6 +142,13 @@ type Report struct {
 type Board struct {
 	Requests int `json:"requests"` // whole requests
 	Noise    int `json:"noise"`    // bytes of no request
+}
+
+// Searched says where personal data of travellers was looked for: in each log,
+// and in each file of a support bundle. What was found is a fault of the run.
+type Searched struct {
+	Files   int `json:"files"`
+	Secrets int `json:"secrets"` // names, numbers, accounts, templates, beginnings of pictures
 }
 
 // CPU is what the simulator itself used, in seconds.

@@ -352,3 +352,10 @@ func (s *Station) WaitDelivered(ctx context.Context) error {
 		return true
 	})
 }
+
+// SupportBundle has the technician's tool pack what a far-off colleague needs of
+// the running gate.
+func (s *Station) SupportBundle(ctx context.Context, file string) error {
+	_, err := command(ctx, s.o.Program("gatectl"), "support-bundle", "--config", s.o.path("gate.yaml"), "--out", file)
+	return err
+}
