@@ -157,6 +157,10 @@ func (b *bench) turn(on bool) {
 	b.views(on)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.on && !on { // who waits for a picture is told at once that there is none
+		close(b.next)
+		b.next = make(chan struct{})
+	}
 	if b.on = on; !on {
 		b.forget()
 	}

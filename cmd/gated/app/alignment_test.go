@@ -136,6 +136,19 @@ func TestAViewIsForWhoLooksAtAnEmptyLane(t *testing.T) {
 		if s.b.shot.Number != n {
 			t.Error("more pictures than asked for")
 		}
+		hidden := make(chan string)
+		go func() { hidden <- s.b.newer(t.Context(), n).Why }()
+		synctest.Wait()
+		s.view = gate.View{State: gate.Matching, Tx: gate.TxID{1}}
+		began := time.Now()
+		s.b.look()
+		if why := <-hidden; !strings.Contains(why, "not empty") || time.Since(began) != 0 {
+			t.Errorf("who waits for a picture is told %q after %v", why, time.Since(began))
+		}
+		s.view = gate.View{State: gate.Ready}
+		s.b.look()
+		s.picture()
+		s.w.take()
 		s.view = gate.View{State: gate.Matching, Tx: gate.TxID{1}}
 		if shot := s.b.newer(t.Context(), 0); shot.Live || len(shot.JPEG) > 0 || shot.Why == "" {
 			t.Errorf("a traveller is seen: %+v", shot)

@@ -219,6 +219,21 @@ func figure(width int, face bool) []byte {
 	return b.Bytes()
 }
 
+// film is a camera's worker that sends what it sees all the time.
+func film(ctx context.Context, e *eye) {
+	f := goodFace()
+	f.Box, f.Quality.Luminance, f.Quality.Roll = [4]float32{538, 219, 204, 282}, 41, 22
+	picture := figure(480, e.name == "face_camera")
+	for pause(ctx, alignEvery/3) {
+		if e.name == "face_camera" {
+			e.tell(f)
+		} else {
+			e.tell(vision.Symbol{Session: 1 | alignBit, Symbology: "qr", Corners: [4][2]float32{{541, 261}, {739, 261}, {739, 459}, {541, 459}}})
+		}
+		e.tell(vision.View{FrameAt: monoNow(), JPEG: bytes.Clone(picture)})
+	}
+}
+
 // TestTechniciansCameras aligns both cameras: the face with a rule that fails,
 // the symbol with its outline; a traveller hides both.
 func TestTechniciansCameras(t *testing.T) {
@@ -235,34 +250,18 @@ func TestTechniciansCameras(t *testing.T) {
 	a := New(goodStation(t), slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { _ = a.Close() })
 	a.eyes = nil
+	ctx, end := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() { end(); running.Wait() })
 	for _, name := range []string{"face_camera", "document_camera"} {
 		e := &eye{name: name, conf: configs.Camera{Width: 1280, Height: 720}, rules: biometrics.ProbeRules(), desk: &desk{worker: &told{}}}
 		e.bench = newBench(e, func() (string, int64) { return laneOpen(view()) }, monoNow)
 		a.eyes = append(a.eyes, e)
-	}
-	shot := func(ctx context.Context, camera string, after uint64) technician.Shot {
-		for _, e := range a.eyes {
-			if e.name != camera+"_camera" {
-				continue
-			}
-			// The worker, in step with who looks.
-			e.bench.mu.Lock()
-			e.bench.wanted = monoNow() + alignLook.Nanoseconds()
-			e.bench.mu.Unlock()
-			e.bench.look()
-			if camera == "face" {
-				f := goodFace()
-				f.Box, f.Quality.Luminance, f.Quality.Roll = [4]float32{538, 219, 204, 282}, 41, 22
-				e.tell(f)
-			} else {
-				e.tell(vision.Symbol{Session: 1 | alignBit, Symbology: "qr", Corners: [4][2]float32{{541, 261}, {739, 261}, {739, 459}, {541, 459}}})
-			}
-			e.tell(vision.View{FrameAt: monoNow(), JPEG: figure(480, camera == "face")})
-		}
-		return a.shot(ctx, camera, after)
+		running.Go(func() { _ = e.bench.serve(ctx) })
+		running.Go(func() { film(ctx, e) })
 	}
 	well, devices := wellStatus()
-	d := newDesktop(t, browsertest.Start(t), func() technician.Page { return a.pageOf(well, devices) }, shot)
+	d := newDesktop(t, browsertest.Start(t), func() technician.Page { return a.pageOf(well, devices) }, a.shot)
 	d.page.Go("http://" + d.s.Addr() + "/cameras")
 	live := func(want bool) {
 		t.Helper()
@@ -274,7 +273,7 @@ func TestTechniciansCameras(t *testing.T) {
 	mu.Lock()
 	served = true
 	mu.Unlock()
-	live(false)
+	d.page.Wait(`[...document.querySelectorAll(".camera .none")].every(e => !e.hidden && e.textContent.startsWith("No view: the lane is not empty"))`)
 	var left int
 	d.page.Eval(`[...document.querySelectorAll("img")].filter(i => i.hasAttribute("src")).length`, &left)
 	if left != 0 {

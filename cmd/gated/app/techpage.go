@@ -38,7 +38,9 @@ func (a *App) pageOf(s Status, devices []DeviceCheck) technician.Page {
 	p.Headline, p.Tone = a.headline(s)
 	p.Sections = slices.DeleteFunc([]section{
 		a.configSection(), faultSection(s), a.laneSection(s), deviceSection(devices), testSection(s), hqSection(s),
-		a.machineSection(s), faceSection(s), {ID: "versions", Title: "Versions and hashes", Head: []string{"what", "which", "SHA-256"}, Rows: a.hashes()}, decisionSection(s),
+		a.machineSection(s), faceSection(s),
+		{ID: "versions", Title: "Versions and hashes", Head: []string{"what", "which", "SHA-256"}, Rows: a.hashes()},
+		decisionSection(s),
 	}, func(x section) bool { return len(x.Rows) == 0 && x.Note == "" })
 	return p
 }
