@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 TRAVELLERS ?=
 SCENARIO ?=
 REPORT ?= out/demo/report.json
-FUZZTIME ?= 3s
+FUZZTIME ?= 2s
 
 module := $(shell sed -n 's/^module //p' go.mod)
 programs := gated gatectl gatesim hqd
