@@ -182,7 +182,7 @@ deb-test: deb ## install, start, upgrade, remove and purge it in a Debian 12 roo
 	@.setup/deb-test
 
 SEED ?= 1
-soak: setup ## the long fault campaigns; PART=sync, SEED=n; into out/soak-PART.json
+soak: setup ## the long fault campaigns; PART=sync|lane, SEED=n; into out/soak-PART.json
 	@$(MAKE) soak-$(or $(PART),sync)
 
 soak-sync:
@@ -190,8 +190,13 @@ soak-sync:
 	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/gatesim ./cmd/hqd
 	@bin/gatesim soak sync --seed $(SEED)
 
-soak-lane soak-people:
-	@echo "make soak PART=$(@:soak-%=%): not there yet. That part comes with the work on it; there is: sync." >&2
+soak-lane: models build
+	@mkdir -p bin/.bench
+	@CGO_ENABLED=0 go test -c -o bin/.bench/lane.test ./cmd/gated/app
+	@bin/gatesim soak lane --seed $(SEED)
+
+soak-people:
+	@echo "make soak PART=$(@:soak-%=%): not there yet. That part comes with the work on it; there are: sync, lane." >&2
 	@exit 2
 
 clean: ## remove what was built; models and results stay

@@ -20,8 +20,11 @@ var roughLine = line.Faults{Drop: 0.01, Double: 0.01, Swap: 0.01, Cut: 0.002}
 
 // soakCommand is "gatesim soak PART": long campaigns with faults.
 func soakCommand(ctx context.Context, args []string, out, errOut io.Writer) (bool, error) {
-	if len(args) == 0 || args[0] != "sync" {
-		return false, fmt.Errorf("want a part: there is sync; not there yet: lane, people")
+	switch {
+	case len(args) > 0 && args[0] == "lane":
+		return soakLane(ctx, args[1:], out, errOut)
+	case len(args) == 0 || args[0] != "sync":
+		return false, fmt.Errorf("want a part: there are sync and lane; not there yet: people")
 	}
 	var o options
 	var k soak.Options

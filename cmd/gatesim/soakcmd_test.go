@@ -30,7 +30,7 @@ func TestHalves(t *testing.T) {
 }
 
 func TestSoakRefusesWhatIsNotThere(t *testing.T) {
-	for _, args := range [][]string{nil, {"lane"}, {"sync", "--broker", "none"}, {"sync", "--kills", "0"}, {"sync", "x"}} {
+	for _, args := range [][]string{nil, {"people"}, {"lane", "x"}, {"sync", "--broker", "none"}, {"sync", "--kills", "0"}, {"sync", "x"}} {
 		if _, err := soakCommand(t.Context(), args, io.Discard, io.Discard); err == nil || strings.Contains(err.Error(), "panic") {
 			t.Errorf("%q: %v", args, err)
 		}

@@ -43,8 +43,12 @@ type standOptions struct {
 	// impatient has the lane's times so short that a test can wait for them; the
 	// others must never end a wait, however slow the machine is.
 	impatient bool
+	// patience is how long such a lane waits; 0: as long as a test can wait.
+	patience time.Duration
 	// strict has the driver's grants run out soon.
 	strict bool
+	// passage is how long a grant lives; 0: longer than any test.
+	passage time.Duration
 	// selfTest is for a lane that is to stay in it.
 	selfTest bool
 	// cameras and scanner are to be real to the wire.
@@ -116,12 +120,14 @@ func standTimes(o standOptions) gate.Times {
 	t := gate.DefaultTimes()
 	const never = time.Hour
 	t.SelfTest, t.Reading, t.Matching, t.Confirming, t.Deciding, t.Granted, t.Passing, t.Clearing, t.Referred = never, never, never, never, never, never, never, never, never
-	t.GrantLife, t.CatchUp, t.Deciding = 5*time.Second, 300*time.Millisecond, 2*time.Second
+	t.GrantLife, t.CatchUp, t.Deciding = 5*time.Second, 300*time.Millisecond, 4*time.Second
+	t.Referred = time.Second // while he stands there it begins anew
 	if o.scanner && !o.selfTest {
 		t.SelfTest = 50 * time.Millisecond // it waits for a camera that is not there
 	}
 	if o.impatient {
-		t.Reading, t.Matching = 1200*time.Millisecond, 1200*time.Millisecond
+		wait := max(o.patience, 1200*time.Millisecond)
+		t.Reading, t.Matching = wait, wait
 	}
 	return t
 }
@@ -236,7 +242,7 @@ func (s *laneStand) await(what string, fits func(gate.View) bool) (gate.View, bo
 				return last, true
 			}
 		case <-limit.C:
-			s.t.Errorf("ended by the test's own time-out: no %s; the lane is %v (%s)", what, last.State, last.Cause)
+			s.t.Errorf("ended by the test's own time-out: no %s; the lane is %v (%s); presence is %v at the board", what, s.state(), s.view().Cause, s.dev.Snapshot().Level(hal.InputPresence))
 			return last, false
 		}
 	}
@@ -312,9 +318,9 @@ func (s *laneStand) unsafe() []string {
 	s.mu.Unlock()
 	decided := s.book.admitted()
 	for _, g := range s.board.Grants() {
-		i := slices.IndexFunc(decided, func(at int64) bool { return at <= g.At })
+		i := slices.IndexFunc(decided, func(open [2]int64) bool { return open[0] <= g.At && g.At <= open[1] })
 		if i < 0 {
-			bad = append(bad, "an unlock pulse has no durable admission before it, or is a second one of the same")
+			bad = append(bad, "an unlock pulse has no admission that is durable before it and still open, or is a second one of the same")
 			continue
 		}
 		decided = slices.Delete(decided, i, i+1)
@@ -384,6 +390,7 @@ type standBook struct {
 	mu     sync.Mutex
 	full   bool
 	hold   bool
+	no     map[gate.TxID]bool // of whom something was refused
 	held   []func()
 	lines  []standLine
 	ending sync.WaitGroup
@@ -403,12 +410,15 @@ func (b *standBook) Record(e gate.Entry, done func(error)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.full {
+		b.refuse(e)
 		return errFull
 	}
 	write := func() {
 		b.mu.Lock()
 		full := b.full
-		if !full {
+		if full {
+			b.refuse(e)
+		} else {
 			b.lines = append(b.lines, standLine{e, monoNow()})
 		}
 		b.mu.Unlock()
@@ -424,6 +434,22 @@ func (b *standBook) Record(e gate.Entry, done func(error)) error {
 	}
 	b.ending.Go(write)
 	return nil
+}
+
+// refuse notes an entry that was not taken, and said to be so.
+func (b *standBook) refuse(e gate.Entry) {
+	if b.no == nil {
+		b.no = map[gate.TxID]bool{}
+	}
+	b.no[e.Tx] = true
+}
+
+// refused tells whether the lane knows that something of a transaction is not
+// on record.
+func (b *standBook) refused(tx gate.TxID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.no[tx]
 }
 
 // holdBack keeps decisions from the disk until release.
@@ -456,13 +482,21 @@ func (b *standBook) since(n int) []standLine {
 	return slices.Clone(b.lines[min(n, len(b.lines)):])
 }
 
-// admitted are the times at which decisions to let somebody through became
-// durable.
-func (b *standBook) admitted() (out []int64) {
-	for _, l := range b.since(0) {
-		if l.Kind == gate.EntryDecision && (l.Public.Outcome == reason.Admitted || l.Public.Outcome == reason.Overridden) {
-			out = append(out, l.durable)
+// admitted are the times between which decisions to let somebody through were
+// durable and their transactions open.
+func (b *standBook) admitted() (out [][2]int64) {
+	lines := b.since(0)
+	for _, l := range lines {
+		if l.Kind != gate.EntryDecision || l.Public.Outcome != reason.Admitted && l.Public.Outcome != reason.Overridden {
+			continue
 		}
+		open := [2]int64{l.durable, 1<<63 - 1}
+		for _, end := range lines {
+			if end.Tx == l.Tx && end.Kind == gate.EntryOutcome {
+				open[1] = end.At
+			}
+		}
+		out = append(out, open)
 	}
 	return out
 }

@@ -19,6 +19,9 @@ const standPayload = "GOOD"
 func standTurnstile(port string, o standOptions) configs.Turnstile {
 	c := configs.DefaultGate().Turnstile
 	c.Port, c.Pulse, c.PassageWait = port, 100*time.Millisecond, 20*time.Second
+	if o.passage > 0 {
+		c.PassageWait = o.passage
+	}
 	if o.strict {
 		c.PassageWait = 1500 * time.Millisecond
 	}
@@ -121,6 +124,7 @@ func (s *laneStand) advance(to gate.State) {
 			s.lane.Post(gate.Confirm(monoNow(), s.view().Tx, standOfficer))
 		}
 	case gate.Granted:
+		s.breathe()
 		s.book.release()
 	case gate.Passing:
 		s.set(standDoor, false)
@@ -139,6 +143,13 @@ func (s *laneStand) advance(to gate.State) {
 	case gate.Ready:
 		s.leave()
 	}
+}
+
+// breathe gives a command that must not be given yet the time to reach the
+// board.
+func (s *laneStand) breathe() {
+	heard := s.board.Counts().Requests
+	s.until("the board is asked on", func() bool { return s.board.Counts().Requests > heard+6 || !s.dev.Snapshot().Online })
 }
 
 // leave is the place before the gate and between the leaves being empty again.
@@ -187,7 +198,14 @@ func (s *laneStand) bring(to gate.State) bool {
 		return false
 	}
 	s.eyesUp()
+	return s.lead(to)
+}
+
+// lead brings a lane that is ready into a state.
+func (s *laneStand) lead(to gate.State) bool {
 	switch to {
+	case gate.Ready:
+		return true
 	case gate.Blocked:
 		s.set(standObstruction, true)
 	case gate.Emergency:
@@ -215,7 +233,9 @@ func (s *laneStand) bring(to gate.State) bool {
 				return false
 			}
 			if next == gate.Granted {
-				<-s.unlocks
+				if _, over := s.pulsed(); over {
+					return false
+				}
 			}
 		}
 		if to == gate.Clearing {

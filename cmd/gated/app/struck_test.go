@@ -1,8 +1,8 @@
 package app
 
 import (
+	_ "embed"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +19,9 @@ import (
 
 // The table of testdata/struck.txt against a stand: everything that can break,
 // in every state that it can strike.
+
+//go:embed testdata/struck.txt
+var struckTable string
 
 // struck is a line of the table for one verb.
 type struck struct {
@@ -41,14 +44,10 @@ func verbsHere() map[string][]string {
 // readStruck parses the table strictly.
 func readStruck(t testing.TB) []struck {
 	t.Helper()
-	b, err := os.ReadFile("testdata/struck.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []struck
 	var group [][2]string // devices and verbs whose lines follow
 	inGroup := false
-	for n, line := range strings.Split(string(b), "\n") {
+	for n, line := range strings.Split(struckTable, "\n") {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
@@ -205,11 +204,7 @@ func (r struck) play(t *testing.T) {
 	if err := s.mend(r.device); err != nil {
 		t.Fatal(err)
 	}
-	s.eyesUp()
-	s.contactOpen()
-	s.restore(from)
-	s.until("service is as before", func() bool { return s.state() == gate.Ready })
-	s.forget()
+	s.recover(from)
 	if ends := s.onward(gate.Ready); ends != "admitted" {
 		t.Errorf("the next traveller after the fault ended %q", ends)
 	}
@@ -221,6 +216,18 @@ func (r struck) play(t *testing.T) {
 	if n := len(s.board.Grants()) - pulses; n != 1 {
 		t.Errorf("the next traveller had %d unlock pulses", n)
 	}
+}
+
+// recover brings the lane back into service, once whatever broke is mended.
+func (s *laneStand) recover(from gate.State) {
+	s.eyesUp()
+	s.contactOpen()
+	s.restore(from)
+	s.until("service is as before", func() bool {
+		seen := s.dev.Snapshot()
+		return s.state() == gate.Ready && seen.Level(hal.InputPresence) == hal.Off && seen.Level(hal.InputObstruction) == hal.Off
+	})
+	s.forget()
 }
 
 // under lets the fault take its course, until the traveller has left and the
@@ -289,7 +296,7 @@ func (s *laneStand) until(what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			s.t.Errorf("ended by the test's own time-out: not so: %s", what)
+			s.t.Errorf("ended by the test's own time-out: not so: %s; the lane is %v (%s)", what, s.state(), s.view().Cause)
 			return
 		}
 	}
