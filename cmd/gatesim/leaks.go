@@ -31,8 +31,11 @@ type secret struct {
 // in every writing, and what every picture begins with.
 func (x *production) secrets() []secret {
 	out := []secret{
-		{"a JPEG picture", []byte{0xff, 0xd8, 0xff, 0xe0}}, {"a JPEG picture", []byte{0xff, 0xd8, 0xff, 0xdb}},
-		{"a PNG picture", []byte("\x89PNG\r\n")}, {"a JPEG picture in base64", []byte("/9j/")}, {"a PNG picture in base64", []byte("iVBORw0KGgo")},
+		{"a JPEG picture", []byte{0xff, 0xd8, 0xff, 0xe0}},
+		{"a JPEG picture", []byte{0xff, 0xd8, 0xff, 0xdb}},
+		{"a PNG picture", []byte("\x89PNG\r\n")},
+		{"a JPEG picture in base64", []byte("/9j/")},
+		{"a PNG picture in base64", []byte("iVBORw0KGgo")},
 	}
 	for _, name := range issue.Names() {
 		out = append(out, secret{"a holder's name", []byte(name)})
