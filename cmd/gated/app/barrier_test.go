@@ -122,3 +122,43 @@ func TestMissedEventsAreOnRecord(t *testing.T) {
 		t.Errorf("kept %+v, want %+v", kept, want)
 	}
 }
+
+// busyDevice is online and was not polled in time, at first.
+type busyDevice struct {
+	hal.Turnstile
+	looks *int
+}
+
+func (d busyDevice) Snapshot() hal.State {
+	s := hal.State{Online: true}
+	*d.looks++
+	for in, l := range map[hal.Input]hal.Level{hal.InputEmergency: hal.Off, hal.InputObstruction: hal.Off, hal.InputReady: hal.On, hal.InputPresence: hal.Off} {
+		s.Inputs[in] = hal.Reading{Level: l, At: 1}
+		if *d.looks < 20 {
+			s.Inputs[in].Level = hal.Unknown
+		}
+	}
+	return s
+}
+
+// TestLevelsTooOldAreLookedAtAgain: a level that is unknown by its age alone is
+// never handed to the lane as the last word, since no event would follow it.
+func TestLevelsTooOldAreLookedAtAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []gate.Input
+		looks := 0
+		b := newBarrier(busyDevice{looks: &looks}, slog.New(slog.DiscardHandler), func(in gate.Input) { told = append(told, in) })
+		b.tell(hal.Event{Kind: hal.DeviceOnline, At: 7})
+		for _, want := range []gate.Input{gate.EmergencyInput(7, gate.Off), gate.Obstruction(7, gate.Off), gate.TurnstileUp(7, true), gate.Presence(7, gate.Off)} {
+			if !slices.ContainsFunc(told, func(in gate.Input) bool { return reflect.DeepEqual(in, want) }) {
+				t.Errorf("the lane was not told %+v, but %+v", want, told)
+			}
+		}
+		// One that is on its way out does not wait for a device that never answers.
+		looks = -1 << 30
+		quit := make(chan struct{})
+		b.quit = quit
+		close(quit)
+		b.tell(hal.Event{Kind: hal.DeviceOnline, At: 8})
+	})
+}

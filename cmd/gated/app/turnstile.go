@@ -32,6 +32,7 @@ type barrier struct {
 	now    func() int64
 	// note puts on record what is not the lane's business; never blocks.
 	note   func(kind string, public any)
+	quit   <-chan struct{}          // closed when serveEvents is to end
 	levels map[hal.EventKind]bool   // that were noted last; serveEvents alone uses it
 	green  bool                     // what the lamps were last told; the lane's loop alone uses it
 	dark   atomic.Pointer[[]string] // lamps that did not obey when last told
@@ -162,6 +163,7 @@ func (b *barrier) grant(ctx context.Context, o order) error {
 
 // serveEvents tells the lane what the device reports.
 func (b *barrier) serveEvents(ctx context.Context, beat func()) error {
+	b.quit = ctx.Done()
 	return each(ctx, b.dev.Events(), beat, b.tell)
 }
 
@@ -272,13 +274,46 @@ func way(d hal.Direction) gate.Direction {
 
 // resync hands over every level, since edges may have been missed.
 func (b *barrier) resync(at int64) {
-	s := b.dev.Snapshot()
+	s := b.look()
 	b.post(gate.EmergencyInput(at, level(s.Level(hal.InputEmergency))))
 	b.post(gate.Obstruction(at, level(s.Level(hal.InputObstruction))))
 	b.post(gate.Door(at, level(s.Level(hal.InputDoorClosed))))
 	ready := s.Online && s.Level(hal.InputReady) != hal.Off
 	b.post(gate.TurnstileUp(at, ready))
 	b.post(gate.Presence(at, level(s.Level(hal.InputPresence))))
+}
+
+// lookEvery is the time between two looks at a device whose levels have grown
+// old.
+const lookEvery = 10 * time.Millisecond
+
+// look is what the device knows, once it knows it freshly or is away. On a
+// machine too busy to poll in time every level is unknown for a moment, and
+// since none of them changes no event would ever say what they are again.
+func (b *barrier) look() hal.State {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		s := b.dev.Snapshot()
+		if !s.Online || !aged(s) {
+			return s
+		}
+		select {
+		case <-tick.C:
+		case <-b.quit:
+			return s
+		}
+	}
+}
+
+// aged tells whether a level that was read has become unknown by its age.
+func aged(s hal.State) bool {
+	for _, r := range s.Inputs {
+		if r.At != 0 && r.Level == hal.Unknown {
+			return true
+		}
+	}
+	return false
 }
 
 func level(l hal.Level) gate.Level {
