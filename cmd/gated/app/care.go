@@ -19,39 +19,34 @@ func (c *control) care(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/selftest", c.selftest)
 	mux.HandleFunc("GET /v1/metrics", a.serveMetrics)
 	mux.HandleFunc("GET /v1/transactions/{id}", c.transaction)
-	mux.HandleFunc("GET /v1/log", c.log)
-	mux.HandleFunc("GET /v1/log/level", c.levels)
-	mux.HandleFunc("POST /v1/log/level", c.setLevel)
+	mux.HandleFunc("GET /v1/log", c.withLogs(c.log))
+	mux.HandleFunc("GET /v1/log/level", c.withLogs(c.levels))
+	mux.HandleFunc("POST /v1/log/level", c.withLogs(c.setLevel))
 }
 
-const noLevels = "this gate's log has no levels to set"
+// withLogs serves what needs the daemon's own log.
+func (c *control) withLogs(do func(w http.ResponseWriter, r *http.Request, l *Logs)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		l := logsOf(c.app.log)
+		if l == nil {
+			refuse(w, http.StatusNotFound, "this gate's log has no levels to set")
+			return
+		}
+		do(w, r, l)
+	}
+}
 
 // log gives the last lines of the log, which name nobody.
-func (c *control) log(w http.ResponseWriter, _ *http.Request) {
-	l := logsOf(c.app.log)
-	if l == nil {
-		refuse(w, http.StatusNotFound, noLevels)
-		return
-	}
+func (c *control) log(w http.ResponseWriter, _ *http.Request, l *Logs) {
 	writeJSON(w, l.Last())
 }
 
-func (c *control) levels(w http.ResponseWriter, _ *http.Request) {
-	l := logsOf(c.app.log)
-	if l == nil {
-		refuse(w, http.StatusNotFound, noLevels)
-		return
-	}
+func (c *control) levels(w http.ResponseWriter, _ *http.Request, l *Logs) {
 	writeJSON(w, l.Levels())
 }
 
 // setLevel sets the level of one part for a time.
-func (c *control) setLevel(w http.ResponseWriter, r *http.Request) {
-	l := logsOf(c.app.log)
-	if l == nil {
-		refuse(w, http.StatusNotFound, noLevels)
-		return
-	}
+func (c *control) setLevel(w http.ResponseWriter, r *http.Request, l *Logs) {
 	q := r.URL.Query()
 	part := q.Get("part")
 	if !slices.Contains(l.knownParts(), part) {
