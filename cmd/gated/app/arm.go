@@ -113,10 +113,6 @@ func (a *App) arm(by string, on bool) error {
 func (c *control) arming(mux *http.ServeMux) {
 	a := c.app
 	answer := func(w http.ResponseWriter) {
-		if a.journal == nil {
-			refuse(w, http.StatusServiceUnavailable, "the journal is not open; see the status page")
-			return
-		}
 		kept, err := a.armed()
 		if err != nil {
 			refuse(w, http.StatusServiceUnavailable, err.Error())
@@ -124,7 +120,7 @@ func (c *control) arming(mux *http.ServeMux) {
 		}
 		writeJSON(w, kept)
 	}
-	mux.HandleFunc("GET /v1/armed", func(w http.ResponseWriter, _ *http.Request) { answer(w) })
+	mux.HandleFunc("GET /v1/armed", c.withJournal(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
 	mux.HandleFunc("POST /v1/armed", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		if on := q.Get("on"); on != "true" && on != "false" {

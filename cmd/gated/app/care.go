@@ -18,7 +18,7 @@ func (c *control) care(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/devices", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, a.deviceChecks()) })
 	mux.HandleFunc("POST /v1/selftest", c.selftest)
 	mux.HandleFunc("GET /v1/metrics", a.serveMetrics)
-	mux.HandleFunc("GET /v1/transactions/{id}", c.transaction)
+	mux.HandleFunc("GET /v1/transactions/{id}", c.withJournal(c.transaction))
 	mux.HandleFunc("GET /v1/log", c.withLogs(c.log))
 	mux.HandleFunc("GET /v1/log/level", c.withLogs(c.levels))
 	mux.HandleFunc("POST /v1/log/level", c.withLogs(c.setLevel))

@@ -32,8 +32,8 @@ func (a *App) openControl() error {
 	mux.HandleFunc("GET /v1/accounts/stats", c.accountStats)
 	mux.HandleFunc("GET /v1/accounts/{id}", c.account)
 	mux.HandleFunc("GET /v1/trust", c.trust)
-	mux.HandleFunc("GET /v1/journal/export", c.export)
-	mux.HandleFunc("POST /v1/journal/verify", c.verify)
+	mux.HandleFunc("GET /v1/journal/export", c.withJournal(c.export))
+	mux.HandleFunc("POST /v1/journal/verify", c.withJournal(c.verify))
 	mux.HandleFunc("POST /v1/officer/nonce", c.nonce)
 	mux.HandleFunc("POST /v1/officer/act", c.act)
 	c.care(mux)
@@ -45,6 +45,17 @@ func (a *App) openControl() error {
 	return nil
 }
 
+// withJournal serves what needs the journal.
+func (c *control) withJournal(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if c.app.journal == nil {
+			refuse(w, http.StatusServiceUnavailable, "the journal is not open; see the status page")
+			return
+		}
+		do(w, r)
+	}
+}
+
 // refuse answers with an error as JSON.
 func refuse(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
@@ -54,10 +65,6 @@ func refuse(w http.ResponseWriter, status int, text string) {
 
 func (c *control) export(w http.ResponseWriter, r *http.Request) {
 	j := c.app.journal
-	if j == nil {
-		refuse(w, http.StatusServiceUnavailable, "the journal is not open; see the status page")
-		return
-	}
 	var open journal.OpenFunc
 	if r.URL.Query().Get("open") == "true" {
 		open = c.app.vault.Open
@@ -97,10 +104,6 @@ func exportStream(j *journal.Journal, rng journal.Range, open journal.OpenFunc, 
 }
 
 func (c *control) verify(w http.ResponseWriter, r *http.Request) {
-	if c.app.journal == nil {
-		refuse(w, http.StatusServiceUnavailable, "the journal is not open; see the status page")
-		return
-	}
 	report, err := c.app.journal.Check(r.Context())
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, err.Error())

@@ -11,10 +11,6 @@ import (
 // as the export gives them.
 func (c *control) transaction(w http.ResponseWriter, r *http.Request) {
 	j := c.app.journal
-	if j == nil {
-		refuse(w, http.StatusServiceUnavailable, "the journal is not open; see the status page")
-		return
-	}
 	id := r.PathValue("id")
 	if id == "last" {
 		id = ""
